@@ -1,0 +1,177 @@
+"""Keep the notebooks of the book in one shape, and their outputs true.
+
+    python tools/notebooks.py fix [FILE ...]   mend the common cells, metadata
+    python tools/notebooks.py run [FILE ...]   mend, execute, store the outputs
+
+Without a file, every notebook in book/. Running an unchanged notebook again
+changes a file only where an output did.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import yaml
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parents[1]
+CELL_TIMEOUT = 600  # seconds
+
+BADGE_ID, BOOTSTRAP_ID = "colab-badge", "colab-bootstrap"
+
+BADGE = """\
+[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]\
+({colab})"""
+
+# In Colab the kernel is already running when pip installs the package, so
+# that the path that pip leaves for the next start has to be added by hand.
+BOOTSTRAP = """\
+# In Colab: fetch the book and install its package. Elsewhere: nothing.
+import os
+import subprocess
+import sys
+
+if "COLAB_RELEASE_TAG" in os.environ:
+    home = "/content/segformer-tutorial"
+    url = "{repository}"
+    if not os.path.isdir(home):
+        clone = ["git", "clone", "--quiet", "--depth=1", url, home]
+        subprocess.run(clone, check=True)
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "--editable", f"{home}[book]"], check=True)
+    if home not in sys.path:
+        sys.path.insert(0, home)
+    os.chdir(f"{home}/book")"""
+
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+CELL_METADATA = ("mystnb", "tags")
+
+
+def paths() -> list[Path]:
+    """List the notebooks of the book, in order."""
+    return sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def relative(path: Path) -> str:
+    """Write a path as it reads from the root of the repository."""
+    path = path.resolve()
+    return (
+        path.relative_to(ROOT).as_posix()
+        if path.is_relative_to(ROOT)
+        else f"book/{path.name}"
+    )
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook."""
+    return nbformat.read(path, as_version=4)
+
+
+def text(notebook: nbformat.NotebookNode) -> str:
+    """Return what a notebook's file holds, the same for the same content."""
+    return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook."""
+    nbformat.validate(notebook)
+    path.write_text(text(notebook), encoding="utf-8", newline="\n")
+
+
+def repository() -> tuple[str, str]:
+    """Return the address of the repository and its branch, from _config.yml."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    return config["repository"]["url"], config["repository"]["branch"]
+
+
+def badge(path: Path) -> str:
+    """Return the Colab badge of a notebook."""
+    url, branch = repository()
+    slug = url.removeprefix("https://github.com/")
+    colab = "https://colab.research.google.com/github"
+    return BADGE.format(colab=f"{colab}/{slug}/blob/{branch}/{relative(path)}")
+
+
+def bootstrap() -> str:
+    """Return the cell that prepares Colab, the same in every notebook."""
+    return BOOTSTRAP.replace("{repository}", repository()[0])
+
+
+def fix(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Give a notebook its two Colab cells and plain, constant metadata."""
+    first = nbformat.v4.new_markdown_cell(badge(path), id=BADGE_ID)
+    second = nbformat.v4.new_code_cell(bootstrap(), id=BOOTSTRAP_ID)
+    for cell in notebook.cells:
+        if cell.get("id") == BOOTSTRAP_ID:
+            second.execution_count = cell.execution_count
+    rest = [
+        c for c in notebook.cells if c.get("id") not in (BADGE_ID, BOOTSTRAP_ID)
+    ]
+    for cell in (first, second):
+        cell.metadata["tags"] = ["remove-cell"]
+    notebook.cells = [first, second, *rest]
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for cell in notebook.cells:
+        kept = {k: v for k, v in cell.metadata.items() if k in CELL_METADATA}
+        cell.metadata = nbformat.from_dict(kept)
+
+
+def run(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Execute a notebook from top to bottom in its own folder."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        coalesce_streams=True,
+        record_timing=False,
+        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],  # of the kernel, not the cells
+    ).execute()
+    notebook.metadata = nbformat.from_dict(METADATA)  # without this machine's
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Mend or run notebooks; return 1 when one of them fails."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=("fix", "run"))
+    parser.add_argument("files", nargs="*", type=Path, default=paths())
+    options = parser.parse_args(arguments)
+    failed = False
+    for path in options.files:
+        notebook = read(path)
+        fix(notebook, path)
+        if options.action == "run":
+            print(f"{relative(path)}: running ...", flush=True)
+            start = time.perf_counter()
+            try:
+                run(notebook, path)
+            except CellExecutionError as error:
+                print(
+                    f"{relative(path)}: left as it was\n{error}",
+                    file=sys.stderr,
+                )
+                failed = True
+                continue
+            seconds = time.perf_counter() - start
+            print(f"{relative(path)}: {seconds:.0f} s")
+        write(notebook, path)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
