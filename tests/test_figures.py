@@ -1,24 +1,16 @@
 """The diagrams: what the script draws, legible, and true to the model."""
 
-import importlib.util
 import xml.etree.ElementTree as ET
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 import torch
 
+import figures  # pytest finds it in tools/
 from segformer_tutorial import SegFormer
 from segformer_tutorial.config import PRESETS
 
-ROOT = Path(__file__).resolve().parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
-
-spec = importlib.util.spec_from_file_location(
-    "figures", ROOT / "tools" / "figures.py"
-)
-figures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(figures)
 
 names = pytest.mark.parametrize("name", figures.DRAWINGS)
 
