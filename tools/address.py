@@ -75,7 +75,7 @@ def check(root: Path) -> Iterator[str]:
     owner, name = ours.split("/")[1:]
     near = re.compile(
         rf"""colab\.research\.google\.com/github/[\w.-]+/[\w.-]+
-           | (?<!/)github\.com/(?:{re.escape(owner)}/[\w.-]+
+           | (?<![\w.-])github\.com/(?:{re.escape(owner)}/[\w.-]+
                                  |[\w.-]+/{re.escape(name)}(?![\w-]))
            | [\w-]+\.github\.io/{re.escape(name)}(?![\w-])""",
         re.VERBOSE | re.IGNORECASE,

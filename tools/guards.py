@@ -7,6 +7,7 @@ The rules that need the package's source are in quotes.py.
 """
 
 import ast
+import json
 import re
 import sys
 from base64 import b64decode
@@ -132,7 +133,7 @@ def text_images(text: str) -> Iterator[tuple[str, str]]:
 
 def small_file(notebook, path: Path) -> Iterator[str]:
     """Keep the file small enough to review and to load in Colab."""
-    size = len(notebooks.text(notebook).encode())
+    size = len(json.dumps(notebook, ensure_ascii=False).encode())
     if size > NOTEBOOK_BYTES:
         yield f"notebook of {size // 1000} kB, over {NOTEBOOK_BYTES // 1000}"
 

@@ -21,6 +21,9 @@ def mathml(node: nodes.Element, display: str) -> str:
     """Turn a formula into MathML; warn of what has no translation."""
     latex = node.astext().strip().replace("{aligned}", "{align*}")
     try:
+        braces = re.findall(r"(?<!\\)[{}]", latex)
+        if braces.count("{") != braces.count("}"):
+            raise ValueError("a brace has no partner")
         text = convert(latex, display=display)
     except Exception as error:  # the converter raises many kinds
         logger.warning("formula %r: %r", latex, error, location=node)

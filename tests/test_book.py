@@ -1,0 +1,110 @@
+"""The book as it stands: every notebook keeps every rule."""
+
+import re
+from collections import Counter
+
+import pytest
+import yaml
+
+import address
+import guards
+import notebooks
+import quotes
+
+ROOT = notebooks.ROOT
+NOTEBOOKS = notebooks.paths()
+PAGES = sorted((ROOT / "book").glob("*.md"))
+# The files that a reader can copy into a project of their own.
+COPYABLE = (
+    "config",
+    "patch_embedding",
+    "attention",
+    "mix_ffn",
+    "encoder",
+    "decoder",
+    "model",
+)
+
+each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: path.stem
+)
+
+
+@each_notebook
+@pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda g: g.__name__)
+def test_notebook_keeps_the_rule(path, guard):
+    assert list(guard(notebooks.read(path), path)) == []
+
+
+@each_notebook
+def test_notebook_is_stored_as_the_tools_write_it(path):
+    fixed = notebooks.read(path)
+    notebooks.fix(fixed, path)
+    assert path.read_text(encoding="utf-8") == notebooks.text(fixed), (
+        "run `make fix`"
+    )
+
+
+@each_notebook
+def test_quotes_are_the_packages_text(path):
+    known = quotes.package()
+    assert list(quotes.check(notebooks.read(path), known, fix=False)) == []
+
+
+def test_a_class_is_quoted_in_one_chapter():
+    quoted = Counter(
+        name
+        for path in NOTEBOOKS
+        for _, cell in quotes.quotes(notebooks.read(path))
+        for name in quotes.quoted(cell.source)
+    )
+    public = {
+        name
+        for module in COPYABLE
+        for name, text in quotes.definitions(
+            (quotes.PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+        )
+        if "class " in text and not name.startswith("_")
+    }
+    assert public, "found no class in the package"
+    assert {name for name in public if quoted[name] > 1} == set()
+
+
+def test_contents_and_files_agree():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [toc["root"], *re.findall(r"'file': '([^']+)'", str(toc))]
+    for name in listed:
+        found = [p for p in (".ipynb", ".md") if (ROOT / (name + p)).exists()]
+        assert len(found) == 1, f"_toc.yml: {name} is {len(found)} files"
+    written = {f"book/{path.stem}" for path in [*NOTEBOOKS, *PAGES]}
+    assert written == set(listed)
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_images_of_a_page_have_words_and_files(path):
+    for alt, target in guards.text_images(path.read_text(encoding="utf-8")):
+        assert guards.describes(alt), f"{target}: {alt!r}"
+        assert (path.parent / target).is_file(), target
+
+
+def test_the_address_is_the_same_everywhere():
+    assert list(address.check(ROOT)) == []
+
+
+def test_the_lock_holds_every_requirement_and_no_index():
+    def name(line):
+        return re.match(r"[\w-]+", line)[0].lower().replace("_", "-")
+
+    asked = (ROOT / "requirements.in").read_text(encoding="utf-8")
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    lines = [x for x in lock.splitlines() if re.match(r"[A-Za-z]", x)]
+    pinned = {name(line) for line in lines}
+    wanted = [x for x in asked.splitlines() if re.match(r"[A-Za-z]", x)]
+    assert {name(line) for line in wanted} <= pinned
+    for line in wanted:
+        if "==" in line:
+            assert line in lock, f"run `make lock`: {line}"
+    for line in lines:
+        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+( ; .*)?$", line), line
+    assert not re.search(r"://|^-|\+cpu", lock, re.MULTILINE)

@@ -1,0 +1,586 @@
+"""The tools that watch the book: each rule accepts, and each rule refuses."""
+
+import base64
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+import address
+import check_html
+import guards
+import notebooks
+import quotes
+import tolerance
+
+PATH = notebooks.ROOT / "book" / "00_test.ipynb"
+URL, BRANCH = notebooks.repository()
+ALT = "A line that rises from one to three"
+
+
+def code(source, *outputs, **metadata):
+    cell = nbformat.v4.new_code_cell(source, metadata=metadata)
+    cell.outputs = list(outputs)
+    return cell
+
+
+def picture(size=100):
+    data = base64.b64encode(bytes(size)).decode()
+    return nbformat.v4.new_output("display_data", {"image/png": data})
+
+
+def stderr(text):
+    return nbformat.v4.new_output("stream", name="stderr", text=text)
+
+
+@pytest.fixture
+def notebook():
+    """A notebook that keeps every rule."""
+    image = {"alt": ALT, "classes": "dark-light"}
+    found = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# A title\n\n$x$"),
+            code("1 / 3", nbformat.v4.new_output("stream", text="0.3333\n")),
+            code("plt.show()", picture(), mystnb={"image": image}),
+        ]
+    )
+    notebooks.fix(found, PATH)
+    for count, (_, cell) in enumerate(guards.code_cells(found), 1):
+        cell.execution_count = count
+    return found
+
+
+def faults(notebook):
+    """The messages of all the guards, by guard."""
+    found = {g.__name__: list(g(notebook, PATH)) for g in guards.GUARDS}
+    return {name: messages for name, messages in found.items() if messages}
+
+
+def test_a_good_notebook_has_no_fault(notebook):
+    assert faults(notebook) == {}
+
+
+def set_output(notebook, kind, **fields):
+    notebook.cells[3].outputs = [nbformat.v4.new_output(kind, **fields)]
+
+
+def set_image(notebook, **fields):
+    notebook.cells[4].metadata["mystnb"]["image"].update(fields)
+
+
+def add_text(notebook, text):
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+
+
+BREAKS = {
+    "count missing": (
+        lambda n: n.cells[3].update(execution_count=None),
+        "executed_in_order",
+        "execution count None, not 2",
+    ),
+    "count out of order": (
+        lambda n: n.cells[3].update(execution_count=7),
+        "executed_in_order",
+        "execution count 7, not 2",
+    ),
+    "warning": (
+        lambda n: n.cells[3].outputs.append(stderr("UserWarning: old")),
+        "no_stderr",
+        "wrote to stderr: UserWarning: old",
+    ),
+    "error": (
+        lambda n: set_output(n, "error", ename="ValueError", evalue=""),
+        "no_stderr",
+        "raised ValueError",
+    ),
+    "svg": (
+        lambda n: set_output(
+            n, "display_data", data={"image/svg+xml": "<svg/>"}
+        ),
+        "comparable_outputs",
+        "image/svg+xml",
+    ),
+    "html": (
+        lambda n: set_output(n, "display_data", data={"text/html": "<p>"}),
+        "comparable_outputs",
+        "text/html",
+    ),
+    "no alt": (
+        lambda n: set_image(n, alt=""),
+        "described_pictures",
+        "mystnb.image.alt",
+    ),
+    "alt is a path": (
+        lambda n: set_image(n, alt="_images/0a1b2c.png"),
+        "described_pictures",
+        "mystnb.image.alt",
+    ),
+    "colours change in the dark": (
+        lambda n: set_image(n, classes="wide"),
+        "described_pictures",
+        "lacks dark-light",
+    ),
+    "large picture": (
+        lambda n: n.cells[4].update(outputs=[picture(150_001)]),
+        "described_pictures",
+        "picture of 150 kB",
+    ),
+    "large file": (
+        lambda n: add_text(n, "word " * 200_000),
+        "small_file",
+        "over 1000",
+    ),
+    "image without alt": (
+        lambda n: add_text(n, "![](_static/logo.svg)"),
+        "described_images",
+        "alt text '' says nothing",
+    ),
+    "image that is missing": (
+        lambda n: add_text(n, f"![{ALT}](no_such.svg)"),
+        "described_images",
+        "no such file",
+    ),
+    "html image without alt": (
+        lambda n: add_text(n, '<img src="_static/logo.svg" width="9">'),
+        "described_images",
+        "alt text '' says nothing",
+    ),
+    "directive without alt": (
+        lambda n: add_text(n, "```{figure} no.svg\n:name: x\n\nWords\n```"),
+        "described_images",
+        "alt text '' says nothing",
+    ),
+    "bootstrap changed": (
+        lambda n: n.cells[1].update(source="import os"),
+        "colab_cells",
+        "colab-bootstrap",
+    ),
+    "badge of another notebook": (
+        lambda n: n.cells[0].update(
+            source=notebooks.badge(PATH.with_stem("01_other"))
+        ),
+        "colab_cells",
+        "colab-badge",
+    ),
+    "badge shown on the page": (
+        lambda n: n.cells[0].metadata.pop("tags"),
+        "colab_cells",
+        "lacks the tag remove-cell",
+    ),
+    "another kernel": (
+        lambda n: n.metadata["kernelspec"].update(name="my-venv"),
+        "plain_metadata",
+        "make fix",
+    ),
+    "relative path": (
+        lambda n: n.cells[3].update(source="open('../data/a.png')"),
+        "no_typed_paths",
+        "'../data/a.png'",
+    ),
+    "absolute path": (
+        lambda n: n.cells[3].update(source="open(f'/home/{me}/a.png')"),
+        "no_typed_paths",
+        "'/home/'",
+    ),
+    "windows path": (
+        lambda n: n.cells[3].update(source=r"open(r'C:\data\a.png')"),
+        "no_typed_paths",
+        "C:",
+    ),
+    "same id twice": (
+        lambda n: n.cells[3].update(id=n.cells[4].id),
+        "unique_ids",
+        "2 cells with the id",
+    ),
+    "no id": (
+        lambda n: n.cells[3].pop("id"),
+        "unique_ids",
+        "1 cells without an id",
+    ),
+    "marker with words": (
+        lambda n: n.cells[3].update(source="# NBVAL_IGNORE_OUTPUT: time\n1"),
+        "markers_stand_alone",
+        "overlooks the marker",
+    ),
+    "marker misspelt": (
+        lambda n: n.cells[3].update(source="# NBVAL_IGNORE\n1"),
+        "markers_stand_alone",
+        "overlooks the marker",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_notebook_is_refused(notebook, name):
+    spoil, guard, message = BREAKS[name]
+    spoil(notebook)
+    found = faults(notebook)
+    assert message in "\n".join(found.get(guard, []))
+    assert set(found) == {guard}, "another guard spoke up as well"
+
+
+def test_every_guard_is_proven():
+    assert {guard for _, guard, _ in BREAKS.values()} == {
+        guard.__name__ for guard in guards.GUARDS
+    }
+
+
+def test_guards_let_pass_what_is_meant(notebook):
+    set_output(notebook, "error", ename="ValueError", evalue="")
+    notebook.cells[3].metadata["tags"] = ["raises-exception"]
+    notebook.cells[
+        3
+    ].source = (
+        "# NBVAL_IGNORE_OUTPUT\nrearrange(x, 'b (h w) c -> b h w c'); a / b"
+    )
+    assert faults(notebook) == {}
+
+
+# -- comparing outputs -------------------------------------------------------
+
+SAME = [
+    ("loss 0.5000", "loss 0.5004"),
+    ("1234.5", "1235.5"),
+    ("1e-3", "1.4e-03"),
+    ("ends with 0.5.", "ends with 0.5001."),
+    ("0.0001", "-0.0001"),
+    ("tensor([[ 0.1000, 2.0]])", "tensor([[0.1001, 2.0]])"),
+    ("[0.1 0.2]\n [3.  4. ]", "[ 0.1    0.2001]\n [ 3.     4.    ]"),
+    ("x  12", "x 12"),
+    ("nan inf", "nan inf"),
+]
+DIFFERENT = [
+    ("loss 0.500", "loss 0.502"),
+    ("1000.5", "1002.5"),
+    ("step 3", "step 4"),
+    ("torch.Size([1, 3])", "torch.Size([1, 4])"),
+    ("-0.5", "0.5"),
+    ("-3", "3"),
+    ("cat 0.5", "dog 0.5"),
+    ("nan", "0.5"),
+    ("0.5", "nan"),
+    ("inf", "-inf"),
+    ("0.5 0.5", "0.5"),
+    ("0.5 0.5", "0.5\n0.5"),
+    ("1", "1.0"),
+    ("version 3.11.7", "version 3.11.8"),
+    ("True", "False"),
+    ("", "0.5"),
+]
+
+
+@pytest.mark.parametrize(("stored", "fresh"), SAME)
+def test_outputs_that_agree(stored, fresh):
+    assert tolerance.same(stored, fresh)
+    assert tolerance.same(fresh, stored)
+
+
+@pytest.mark.parametrize(("stored", "fresh"), DIFFERENT)
+def test_outputs_that_differ(stored, fresh):
+    assert not tolerance.same(stored, fresh)
+    assert not tolerance.same(fresh, stored)
+
+
+def test_nbval_uses_the_tolerance(notebook, tmp_path):
+    """Close numbers pass and others fail, in a real run of nbval."""
+    root = notebooks.ROOT
+    for name in ("conftest.py", "pyproject.toml", "tools/tolerance.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+    notebook.cells = [
+        code("print(1 / 3)", nbformat.v4.new_output("stream", text="0.333\n")),
+        code("print(1 / 3)", nbformat.v4.new_output("stream", text="0.345\n")),
+    ]
+    for count, cell in enumerate(notebook.cells, 1):
+        cell.execution_count = count
+    notebooks.write(notebook, tmp_path / "a.ipynb")
+    pytest_here = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*pytest_here, "--nbval", "--nbval-current-env", "a.ipynb"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "FAILED a.ipynb::Cell 1" in done.stdout
+
+
+# -- running and mending notebooks -------------------------------------------
+
+
+def test_fix_mends_and_then_rests(notebook):
+    good = notebooks.text(notebook)
+    notebook.cells[1].source = "import os"
+    notebook.cells[3].metadata["execution"] = {"iopub.status.busy": "now"}
+    notebook.metadata["widgets"] = {}
+    del notebook.cells[0]
+    notebooks.fix(notebook, PATH)
+    assert notebooks.text(notebook) == good
+
+
+def test_run_twice_writes_the_same_bytes(notebook, tmp_path):
+    path = tmp_path / "a.ipynb"
+    notebook.cells = [
+        code("print(6 * 7)"),
+        code("import os\nprint(os.listdir())"),
+    ]
+    notebooks.write(notebook, path)
+    assert notebooks.main(["run", str(path)]) == 0
+    first = path.read_bytes()
+    assert notebooks.main(["run", str(path)]) == 0
+    assert path.read_bytes() == first
+    found = notebooks.read(path)
+    assert found.cells[2].outputs[0].text == "42\n"
+    assert found.cells[3].outputs[0].text == "['a.ipynb']\n"
+    assert list(guards.executed_in_order(found, path)) == []
+
+
+def test_a_failing_notebook_is_left_as_it_was(notebook, tmp_path, capsys):
+    path = tmp_path / "a.ipynb"
+    notebook.cells = [code("1 / 0")]
+    notebooks.write(notebook, path)
+    before = path.read_bytes()
+    assert notebooks.main(["run", str(path)]) == 1
+    assert path.read_bytes() == before
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+# -- the cell that prepares Colab --------------------------------------------
+
+
+@pytest.fixture
+def colab(monkeypatch, tmp_path):
+    """Run the bootstrap cell with Colab's folder and commands replaced."""
+    calls = []
+
+    def fake_run(command, check):
+        assert check, "a failure has to stop the cell"
+        calls.append(command)
+        if "clone" in command:
+            (tmp_path / "segformer-tutorial/book").mkdir(parents=True)
+
+    cell = tmp_path / "cell.py"
+    cell.write_text(
+        notebooks.bootstrap().replace("/content", tmp_path.as_posix())
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(subprocess, "run", fake_run)
+    return lambda: (runpy.run_path(str(cell)), calls)[1]
+
+
+def test_bootstrap_does_nothing_outside_colab(colab, monkeypatch):
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    before = os.getcwd(), sys.path[:]
+    assert colab() == []
+    assert (os.getcwd(), sys.path) == before
+
+
+def test_bootstrap_prepares_colab_once(colab, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    home = f"{tmp_path.as_posix()}/segformer-tutorial"
+    clone, install = colab()
+    assert clone[:2] == ["git", "clone"] and clone[-2:] == [URL, home]
+    assert install[-2:] == ["--editable", f"{home}[book]"]
+    assert os.path.samefile(os.getcwd(), f"{home}/book")
+    assert colab()[2:] == [install], "cloned twice"
+    assert sys.path.count(home) == 1
+
+
+# -- quotes ------------------------------------------------------------------
+
+SOURCE = '''\
+"""A module."""
+
+import torch
+
+
+@torch.no_grad()
+def half(x):
+    return x / 2  # exactly
+
+
+class Block:
+    """Two lines."""
+
+    width = 3
+'''
+
+
+@pytest.fixture
+def known(tmp_path):
+    (tmp_path / "module.py").write_text(SOURCE)
+    return quotes.package(tmp_path)
+
+
+def quoting(source):
+    return nbformat.v4.new_notebook(cells=[code(source, tags=["quote"])])
+
+
+def test_a_true_quote_passes(known):
+    text = SOURCE.split("torch\n\n\n")[1].rstrip("\n")
+    assert list(quotes.check(quoting(text), known, fix=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("class Block:\n    width = 3", "differs from the package: Block"),
+        ("def half(x):\n    return x / 2  # exactly", "differs"),
+        ("class Block:\n    pass\n\n\nBlock()", "line 5 is no class"),
+        ("import torch", "line 1 is no class"),
+        ("class Other:\n    pass", "Other is defined 0 times"),
+        ("class Block(", "is not Python"),
+        ("# nothing", "defines nothing"),
+    ],
+)
+def test_a_false_quote_is_reported(known, source, message):
+    assert message in "\n".join(quotes.check(quoting(source), known, False))
+
+
+def test_fix_copies_the_packages_text(known):
+    found = quoting("class Block:\n    pass\n\n\ndef half(x):\n    pass")
+    assert len(list(quotes.check(found, known, fix=True))) == 1
+    assert list(quotes.check(found, known, fix=False)) == []
+    assert "width = 3\n\n\n@torch.no_grad()\ndef half" in found.cells[0].source
+
+
+def test_untagged_drafts_are_free(known):
+    found = nbformat.v4.new_notebook(cells=[code("class Block:\n    pass")])
+    assert list(quotes.check(found, known, fix=False)) == []
+
+
+# -- the address -------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of every file in which the address may stand."""
+    for path in address.files(notebooks.ROOT):
+        target = tmp_path / path.relative_to(notebooks.ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return tmp_path
+
+
+def contents(root):
+    return {path: path.read_bytes() for path in address.files(root)}
+
+
+def test_set_and_set_back_is_the_identity(copy):
+    before, old = contents(copy), address.configured(copy)
+    changed = address.replace(copy, "https://github.com/someone/their.fork-2")
+    assert {"_config.yml", "pyproject.toml"} <= {p.name for p in changed}
+    assert address.configured(copy) == "https://github.com/someone/their.fork-2"
+    assert list(address.check(copy)) == []
+    address.replace(copy, old)
+    assert contents(copy) == before
+
+
+def test_a_stale_address_is_reported(copy):
+    owner, name = address.configured(copy).split("/")[-2:]
+    (copy / "README.md").write_text(
+        f"https://github.com/old/{name} https://github.com/{owner}/old "
+        "https://colab.research.google.com/github/old/old/blob/main/a.ipynb "
+        "https://github.com/NVlabs/SegFormer"
+    )
+    found = "\n".join(address.check(copy))
+    assert f"github.com/old/{name} is not" in found
+    assert f"github.com/{owner}/old is not" in found
+    assert "google.com/github/old/old is not" in found
+    assert "NVlabs" not in found
+    assert "README.md: does not give" in found
+
+
+def test_a_wrong_address_is_refused(copy):
+    with pytest.raises(SystemExit, match="OWNER/NAME"):
+        address.replace(copy, "https://example.org/a/b")
+
+
+# -- the built pages ---------------------------------------------------------
+
+
+def pages(folder, body):
+    (folder / "a.html").write_text(f"<html><body>{body}</body></html>")
+    (folder / "b.html").write_text('<p id="here">b</p>')
+    return list(check_html.check(folder))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<a href="b.html#here">b</a>',
+        f'<img src="b.html" alt="{ALT}">',
+        '<a href="https://example.org/anything">elsewhere</a>',
+        f'<a href="{URL}">repository</a>',
+        f'<a href="{URL}/blob/{BRANCH}/Makefile">file</a>',
+        '<img src="data:image/png;base64,AA==" alt="a white square">',
+    ],
+)
+def test_good_pages_pass(tmp_path, body):
+    assert pages(tmp_path, body) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('<script src="https://cdn.example/x.js"></script>', "fetches https"),
+        ('<link rel="stylesheet" href="//cdn.example/x.css">', "fetches //"),
+        ("<style>@import url(https://cdn.example/f.css)</style>", "fetches"),
+        ('<img src="https://example.org/a.png" alt="a red bus">', "fetches"),
+        ('<img src="gone.png" alt="a red bus">', "not there"),
+        ('<img src="b.html" alt="_images/0a1b.png">', "says nothing"),
+        ('<img src="b.html">', "says nothing"),
+        ('<a href="c.html">c</a>', "no such page"),
+        ('<a href="b.html#there">b</a>', "no such heading"),
+        ('<a href="#there">here</a>', "no such heading"),
+        (f'<a href="{URL}/blob/{BRANCH}/no.py">x</a>', "no such file"),
+        (f'<a href="{URL}/blob/other/Makefile">x</a>', "the branch is"),
+        (
+            '<a href="https://colab.research.google.com/github/a/b/blob/main/c">',
+            "not a notebook of",
+        ),
+    ],
+)
+def test_a_fault_of_a_page_is_found(tmp_path, body, message):
+    assert message in "\n".join(pages(tmp_path, body))
+
+
+def test_a_stylesheet_that_fetches_is_found(tmp_path):
+    (tmp_path / "x.css").write_text('src: url("https://cdn.example/f.woff")')
+    assert "x.css: fetches https://cdn" in "\n".join(pages(tmp_path, ""))
+
+
+def test_no_pages_is_a_fault(tmp_path):
+    assert "no page" in next(check_html.check(tmp_path))
+
+
+# -- formulas ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("latex", "complaint"),
+    [
+        (r"\frac{H}{S}", None),
+        (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", None),
+        (r"\nosuchcommand{x}", "no MathML for"),
+        (r"\frac{a", "formula"),
+        ("x_1_2", "formula"),
+    ],
+)
+def test_formulas_become_mathml(monkeypatch, latex, complaint):
+    docutils = pytest.importorskip("docutils.nodes")
+    mathml = pytest.importorskip("mathml")
+    said = []
+    monkeypatch.setattr(
+        mathml.logger, "warning", lambda text, *rest, **_: said.append(text)
+    )
+    text = mathml.mathml(docutils.math(latex, latex), "inline")
+    if complaint:
+        assert complaint in said[0]
+    else:
+        assert said == [] and text.startswith("<math") and "\\" not in text
