@@ -516,15 +516,15 @@ def patches_overlap() -> Drawing:
         "Patches that touch, and patches that overlap",
         f"Two grids of {pixels} x {pixels} pixels, each with {tokens} x "
         f"{tokens} dots for the middles of its windows. On the left the "
-        f"windows of a ViT, {s} x {s} pixels at a stride of {s}, lie side by "
-        f"side and share nothing. On the right SegFormer's windows, {k} x "
+        f"windows, cut as in ViT, {s} x {s} pixels at a stride of {s}, lie "
+        f"side by side and share nothing. On the right SegFormer's windows, {k} x "
         f"{k} pixels at a stride of {s}, share {shared} pixels with each "
         "neighbour and hang over the top and the left border by the padding "
         f"of {p}. Below, one row of pixels with the windows drawn as bars "
         "shows the same.",
     )
     for name, x0, kernel, padding in (
-        ("ViT", 24, s, 0),
+        ("as in ViT", 24, s, 0),
         ("SegFormer", 269, k, p),
     ):
         edge = x0 - padding * cell
