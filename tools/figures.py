@@ -517,8 +517,8 @@ def patches_overlap() -> Drawing:
         f"Two grids of {pixels} x {pixels} pixels, each with {tokens} x "
         f"{tokens} dots for the middles of its windows. On the left the "
         f"windows, cut as in ViT, {s} x {s} pixels at a stride of {s}, lie "
-        f"side by side and share nothing. On the right SegFormer's windows, {k} x "
-        f"{k} pixels at a stride of {s}, share {shared} pixels with each "
+        "side by side and share nothing. On the right SegFormer's windows, "
+        f"{k} x {k} pixels at a stride of {s}, share {shared} pixels with each "
         "neighbour and hang over the top and the left border by the padding "
         f"of {p}. Below, one row of pixels with the windows drawn as bars "
         "shows the same.",
