@@ -229,13 +229,41 @@ def test_every_guard_is_proven():
     }
 
 
+@pytest.mark.parametrize(
+    ("toc", "message"),
+    [
+        ("chapters: [{file: book/a}, {file: book/b}]", None),
+        (
+            "parts: [{chapters: [{file: book/a, sections: [{file: book/b}]}]}]",
+            None,
+        ),
+        ("chapters: [{file: book/a}]", "book/b is not in _toc.yml"),
+        (
+            "chapters: [{file: book/a}, {file: book/b}, {file: book/c}]",
+            "book/c does not exist",
+        ),
+        (
+            "chapters: [{file: book/a}, {file: book/b}, {file: book/a}]",
+            "book/a is listed 2 times",
+        ),
+    ],
+)
+def test_contents_agree_with_the_files(tmp_path, toc, message):
+    (tmp_path / "book").mkdir()
+    for name in ("intro.md", "a.ipynb", "b.ipynb"):
+        (tmp_path / "book" / name).touch()
+    (tmp_path / "_toc.yml").write_text(f"root: book/intro\n{toc}\n")
+    found = list(guards.contents(tmp_path))
+    assert len(found) == (message is not None)
+    assert message is None or message in found[0]
+
+
 def test_guards_let_pass_what_is_meant(notebook):
     set_output(notebook, "error", ename="ValueError", evalue="")
     notebook.cells[3].metadata["tags"] = ["raises-exception"]
-    notebook.cells[
-        3
-    ].source = (
-        "# NBVAL_IGNORE_OUTPUT\nrearrange(x, 'b (h w) c -> b h w c'); a / b"
+    notebook.cells[3].source = (
+        "# NBVAL_IGNORE_OUTPUT\nrearrange(x, 'b (h w) c -> b h w c')\n"
+        "print(f'{speed:.1f}/s', a / b)"
     )
     assert faults(notebook) == {}
 
@@ -452,6 +480,13 @@ def test_fix_copies_the_packages_text(known):
 def test_untagged_drafts_are_free(known):
     found = nbformat.v4.new_notebook(cells=[code("class Block:\n    pass")])
     assert list(quotes.check(found, known, fix=False)) == []
+
+
+def test_a_second_quote_is_found(known):
+    once, both = quoting("class Block: ..."), quoting("class Block: ...")
+    both.cells.append(code("class Other: ...", tags=["quote"]))
+    assert quotes.repeated([once]) == []
+    assert quotes.repeated([once, both]) == ["Block"]
 
 
 # -- the address -------------------------------------------------------------

@@ -87,7 +87,8 @@ def check(root: Path) -> Iterator[str]:
             if found not in (ours, colab, pages):
                 yield f"{path.relative_to(root)}: {found} is not {address}"
     for name in ("pyproject.toml", "CITATION.cff", "README.md"):
-        if ours not in (root / name).read_text(encoding="utf-8"):
+        path = root / name
+        if not path.exists() or ours not in path.read_text(encoding="utf-8"):
             yield f"{name}: does not give {address}"
 
 

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 import notebooks
 
 PICTURE_BYTES = 150_000
@@ -169,16 +171,18 @@ def no_typed_paths(notebook, path: Path) -> Iterator[str]:
 
 
 def strings(source: str) -> list[str]:
-    """List the texts written in a cell, parts of f-strings included."""
+    """List the texts written in a cell; of an f-string, how it begins."""
     try:
         tree = ast.parse(source)
     except SyntaxError:  # a magic, or an error shown on purpose
         return re.findall(r"""["']([^"'\n]*)["']""", source)
-    return [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
+    texts, inner = [], set()
+    for node in ast.walk(tree):  # an f-string comes before its parts
+        if isinstance(node, ast.JoinedStr):
+            inner.update(map(id, node.values[1:]))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts += [node.value] if id(node) not in inner else []
+    return texts
 
 
 def unique_ids(notebook, path: Path) -> Iterator[str]:
@@ -200,6 +204,35 @@ def markers_stand_alone(notebook, path: Path) -> Iterator[str]:
                 yield f"{name}: nbval overlooks the marker in {line.strip()!r}"
 
 
+def contents(root: Path) -> Iterator[str]:
+    """Yield a message where _toc.yml and the files of the book differ."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    listed = Counter([toc["root"], *_listed(toc)])
+    written = {
+        path.relative_to(root).with_suffix("").as_posix()
+        for kind in ("ipynb", "md")
+        for path in (root / "book").glob(f"*.{kind}")
+    }
+    for name in sorted(written - listed.keys()):
+        yield f"{name} is not in _toc.yml"
+    for name, count in listed.items():
+        if name not in written:
+            yield f"_toc.yml: {name} does not exist"
+        if count > 1:
+            yield f"_toc.yml: {name} is listed {count} times"
+
+
+def _listed(part) -> Iterator[str]:
+    """Yield the files of a part of _toc.yml, at any depth."""
+    if isinstance(part, list):
+        for item in part:
+            yield from _listed(item)
+    elif isinstance(part, dict):
+        if "file" in part:
+            yield part["file"]
+        yield from _listed(list(part.values()))
+
+
 GUARDS = (
     executed_in_order,
     no_stderr,
@@ -216,8 +249,11 @@ GUARDS = (
 
 
 def main() -> int:
-    """Print the faults of the notebooks; return 1 if there is one."""
+    """Print the faults of the book; return 1 if there is one."""
     found = False
+    for message in contents(notebooks.ROOT):
+        print(message)
+        found = True
     for path in [Path(name) for name in sys.argv[1:]] or notebooks.paths():
         notebook = notebooks.read(path)
         for guard in GUARDS:

@@ -32,7 +32,8 @@ def mathml(node: nodes.Element, display: str) -> str:
         logger.warning(
             "formula %r: no MathML for %r", latex, unknown, location=node
         )
-    return text
+    # Browsers align a column by its style, no longer by this attribute.
+    return re.sub(r'columnalign="(\w+)"', r'style="text-align: \1"', text)
 
 
 def visit_inline(self, node: nodes.math) -> None:

@@ -10,7 +10,8 @@ the authority: the cell holds its text, word for word, and nothing else.
 import argparse
 import ast
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import notebooks
@@ -82,6 +83,17 @@ def check(notebook, known: dict[str, list[str]], fix: bool) -> Iterator[str]:
             yield f"cell {index} differs from the package: {names}"
             if fix:
                 cell.source = text
+
+
+def repeated(chapters: Iterable) -> list[str]:
+    """List the names that more than one quoting cell defines."""
+    counts = Counter(
+        name
+        for notebook in chapters
+        for _, cell in quotes(notebook)
+        for name in quoted(cell.source)
+    )
+    return sorted(name for name, count in counts.items() if count > 1)
 
 
 def main(arguments: list[str] | None = None) -> int:
