@@ -602,7 +602,10 @@ def test_no_pages_is_a_fault(tmp_path):
     [
         (r"\frac{H}{S}", None),
         (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", None),
+        (r"\begin{align} a &= b \\ c &= d \end{align}", None),
         (r"\nosuchcommand{x}", "no MathML for"),
+        (r"\begin{gather} a \\ b \end{gather}", "no MathML for"),
+        (r"\begin{equation} a &= b \end{equation}", "no MathML for"),
         (r"\frac{a", "formula"),
         ("x_1_2", "formula"),
     ],

@@ -14,12 +14,15 @@ from sphinx.util.math import get_node_equation_number
 logger = logging.getLogger(__name__)
 
 # What latex2mathml does not know it passes through, without a word.
-UNKNOWN = re.compile(r"<m[ion]>(\\[^<]*|&)</m[ion]>")
+UNKNOWN = re.compile(
+    r'<m[ion]>(?:\\[^<]*|&)</m[ion]>|<mspace linebreak="newline" />'
+)
 
 
 def mathml(node: nodes.Element, display: str) -> str:
     """Turn a formula into MathML; warn of what has no translation."""
-    latex = node.astext().strip().replace("{aligned}", "{align*}")
+    # The converter knows one kind of aligned lines; Sphinx numbers them.
+    latex = re.sub(r"\{align(ed)?\}", "{align*}", node.astext().strip())
     try:
         braces = re.findall(r"(?<!\\)[{}]", latex)
         if braces.count("{") != braces.count("}"):
