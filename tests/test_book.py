@@ -11,7 +11,7 @@ import quotes
 
 ROOT = notebooks.ROOT
 NOTEBOOKS = notebooks.paths()
-PAGES = sorted((ROOT / "book").glob("*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md")])
 
 each_notebook = pytest.mark.parametrize(
     "path", NOTEBOOKS, ids=lambda path: path.stem
@@ -48,10 +48,15 @@ def test_contents_and_files_agree():
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_images_of_a_page_have_words_and_files(path):
-    for alt, target in guards.text_images(path.read_text(encoding="utf-8")):
+def test_images_and_links_of_a_page(path):
+    text = path.read_text(encoding="utf-8")
+    for alt, target in guards.text_images(text):
         assert guards.describes(alt), f"{target}: {alt!r}"
-        assert (path.parent / target).is_file(), target
+        if "://" not in target:
+            assert (path.parent / target).is_file(), target
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
 
 
 def test_the_address_is_the_same_everywhere():
