@@ -65,7 +65,7 @@ run: $(READY)
 fix: $(READY)
 	$(BIN)/python tools/notebooks.py fix
 	$(BIN)/python tools/quotes.py --fix
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 serve: book
