@@ -1,0 +1,396 @@
+"""Time this package beside its peers: same weights, same inputs, one run.
+
+    python benchmarks/bench.py            every case
+    python benchmarks/bench.py --quick    B0 at 512 and its training step
+
+The contenders take turns, so that a slow minute of the machine is a slow
+minute for all of them, and what counts is the ratio of two times of the same
+turn. Before anything is timed, the logits of all are compared. Peak memory is
+taken in a process of its own. The floor is the least that the arithmetic can
+take: the multiply-adds of a forward over the machine's own rate in a large
+matrix product, measured in the same turns.
+
+The table goes to benchmarks/results_<device>.md, and into the README between
+its two marks.
+"""
+
+import argparse
+import gc
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import segmentation_models_pytorch as smp
+import torch
+import torch.nn.functional as F
+import transformers
+from segformer_tutorial.weights import load_weights
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from segformer_tutorial import PRESETS, SegFormer
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = "this package"
+HF = "transformers"
+COMPILED = "transformers, compiled"
+SMP = "smp"
+CASES = [(name, size) for size in (512, 1024) for name in ("b0", "b2", "b5")]
+
+
+def build(preset: str, names: list[str]) -> dict[str, nn.Module]:
+    """The named contenders, all with the same random weights."""
+    config = PRESETS[preset]
+    torch.manual_seed(0)
+    theirs = transformers.SegformerForSemanticSegmentation(
+        transformers.SegformerConfig(
+            hidden_sizes=list(config.dims),
+            depths=list(config.depths),
+            num_attention_heads=list(config.num_heads),
+            decoder_hidden_size=config.decoder_dim,
+            num_labels=config.num_classes,
+        )
+    )
+    ours = SegFormer.from_preset(preset)
+    load_weights(ours, theirs.state_dict())
+    models = {OURS: ours, HF: theirs}
+    if COMPILED in names:
+        models[COMPILED] = torch.compile(theirs, dynamic=False)
+    if SMP in names:
+        models[SMP] = smp.Segformer(
+            f"mit_{preset}",
+            encoder_weights=None,
+            classes=config.num_classes,
+            decoder_segmentation_channels=config.decoder_dim,
+        )
+        # Its last layer resizes the logits by 4; the others leave that out.
+        models[SMP].segmentation_head[1] = nn.Identity()
+        models[SMP].load_state_dict(smp_layout(ours.state_dict()))
+    return {name: models[name] for name in names}
+
+
+def smp_layout(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename our tensors to segmentation_models_pytorch's."""
+    pairs = [
+        ("attn.reduce", "attn.sr"),
+        ("ffn.dwconv", "mlp.dwconv.dwconv"),
+        ("ffn.fc", "mlp.fc"),
+        ("decoder.fuse", "decoder.fuse_stage.0"),
+        ("decoder.norm", "decoder.fuse_stage.1"),
+        ("decoder.classify", "segmentation_head.0"),
+    ]
+    for i in range(4):
+        stage = f"encoder.stages.{i}"
+        pairs += [
+            (f"{stage}.patch_embedding", f"encoder.patch_embed{i + 1}"),
+            (f"{stage}.blocks", f"encoder.block{i + 1}"),
+            (f"{stage}.norm", f"encoder.norm{i + 1}"),
+            (f"decoder.unify.{i}", f"decoder.mlp_stage.{3 - i}.linear"),
+        ]
+    renamed = {}
+    for key, value in state.items():
+        for ours, theirs in pairs:
+            key = key.replace(ours, theirs)
+        renamed[key] = value
+    return renamed
+
+
+def logits(output) -> Tensor:
+    return getattr(output, "logits", output)
+
+
+def synchronize(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def forward(model: nn.Module, images: Tensor) -> Callable[[], Tensor]:
+    def run() -> Tensor:
+        with torch.inference_mode():
+            return logits(model(images))
+
+    return run
+
+
+def training_step(
+    model: nn.Module, images: Tensor, dtype: torch.dtype
+) -> Callable[[], None]:
+    """Forward, cross-entropy at a quarter of the size, backward, AdamW."""
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=6e-5)
+    b, _, h, w = images.shape
+    device = images.device.type
+    labels = torch.randint(0, 150, (b, h // 4, w // 4), device=device)
+
+    def run() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+            scores = logits(model(images))
+        F.cross_entropy(scores.float(), labels).backward()
+        optimizer.step()
+
+    return run
+
+
+def take_turns(
+    contenders: dict[str, Callable], device: str, turns: int, budget: float
+) -> dict[str, list[float]]:
+    """Seconds of every contender in every turn, after two turns unseen."""
+    for _ in range(2):
+        for run in contenders.values():
+            run()
+    seconds = {name: [] for name in contenders}
+    end = time.perf_counter() + budget
+    for turn in range(turns):
+        if turn >= 3 and time.perf_counter() > end:
+            break
+        for name, run in contenders.items():
+            synchronize(device)
+            start = time.perf_counter()
+            run()
+            synchronize(device)
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def matrix_product(device: str, dtype: torch.dtype) -> tuple[Callable, float]:
+    """A large product, and its multiply-adds."""
+    side = 8192 if device == "cuda" else 2048
+    a = torch.randn(side, side, device=device, dtype=dtype)
+    return lambda: a @ a, side**3
+
+
+def macs(preset: str, size: int) -> float:
+    """Multiply-adds of our forward of one image, counted."""
+    with torch.device("meta"):
+        model = SegFormer.from_preset(preset).eval()
+        images = torch.empty(1, 3, size, size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(images)
+    return counter.get_total_flops() / 2
+
+
+def memory(preset: str, size: int, name: str, device: str, dtype: str) -> float:
+    """MB that one forward adds at its peak, seen from a new process."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--device", device, "--dtype", dtype]
+        + ["--memory-of", preset, str(size), name],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout.split()[-1])
+
+
+def measure_memory(
+    preset: str, size: int, name: str, device: str, dtype: torch.dtype
+) -> float:
+    model = build(preset, [name])[name].eval().to(device, dtype)
+    gc.collect()
+    images = torch.randn(1, 3, size, size, device=device, dtype=dtype)
+    small = torch.randn(1, 3, 64, 64, device=device, dtype=dtype)
+    forward(model, small)()  # libraries set themselves up
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        forward(model, images)()
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return float("nan")  # only Linux lets a process reset its peak
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident(status, "VmRSS")
+    forward(model, images)()
+    return resident(status, "VmHWM") - before
+
+
+def resident(status: Path, field: str) -> float:
+    match = re.search(rf"{field}:\s+(\d+) kB", status.read_text())
+    return int(match[1]) * 1024 / 1e6
+
+
+def run_case(
+    preset: str, size: int, device: str, dtype: torch.dtype, options
+) -> tuple[list[str], float]:
+    """One row of the forward table, and the rate of the matrix product."""
+    names = [OURS, HF, COMPILED, SMP]
+    models = {
+        name: model.eval().to(device, dtype)
+        for name, model in build(preset, names).items()
+    }
+    images = torch.randn(1, 3, size, size, device=device, dtype=dtype)
+    runs = {name: forward(model, images) for name, model in models.items()}
+    reference = runs[HF]().float()
+    apart = max(
+        ((run().float() - reference).norm() / reference.norm()).item()
+        for run in runs.values()
+    )
+    if apart > (1e-4 if dtype == torch.float32 else 5e-2):
+        raise SystemExit(f"{preset} at {size}: logits are {apart:.1e} apart")
+    product, product_macs = matrix_product(device, dtype)
+    seconds = take_turns(
+        runs | {"product": product}, device, options.turns, options.budget
+    )
+    rate = product_macs / statistics.median(seconds["product"])
+    floor = macs(preset, size) / rate
+    ours = seconds[OURS]
+    cells = [f"{preset.upper()}, {size} x {size}"]
+    cells.append(f"{1e3 * statistics.median(ours):.1f} ms")
+    cells += [f"{ratio(seconds[name], ours):.2f}x" for name in names[1:]]
+    cells.append(f"{statistics.median(ours) / floor:.2f}")
+    used = {
+        name: memory(preset, size, name, device, options.dtype)
+        for name in (OURS, HF, SMP)
+    }
+    cells.append(f"{used[OURS]:.0f} MB")
+    cells += [f"{used[OURS] / used[name]:.2f}x" for name in (HF, SMP)]
+    say(
+        f"{cells[0]}: logits within {apart:.1e}; turns {len(ours)}; "
+        + "; ".join(
+            f"{name} {1e3 * statistics.median(times):.1f} ms"
+            for name, times in seconds.items()
+        )
+    )
+    torch.compiler.reset()
+    return cells, rate
+
+
+def run_training(device: str, dtype: torch.dtype, options) -> list[str]:
+    images = torch.randn(2, 3, 512, 512, device=device)
+    models = build("b0", [OURS, HF, SMP])
+    seconds = take_turns(
+        {
+            name: training_step(model.to(device), images, dtype)
+            for name, model in models.items()
+        },
+        device,
+        options.turns,
+        options.budget,
+    )
+    ours = seconds[OURS]
+    return [
+        "B0, 512 x 512, batch 2",
+        f"{1e3 * statistics.median(ours):.0f} ms",
+        f"{ratio(seconds[HF], ours):.2f}x",
+        f"{ratio(seconds[SMP], ours):.2f}x",
+    ]
+
+
+def ratio(theirs: list[float], ours: list[float]) -> float:
+    """How many times longer theirs took, the median over the turns."""
+    return statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine(device: str) -> str:
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        match = re.search(r"model name\s*:\s*(.+)", info.read_text())
+        cpu = match[1] if match else cpu
+    return f"{cpu}, {torch.get_num_threads()} threads"
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="two cases")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu"
+    )
+    parser.add_argument(
+        "--dtype", choices=["float32", "bfloat16"], help="by default "
+        "float32 on a CPU, bfloat16 on a GPU",
+    )  # fmt: skip
+    parser.add_argument("--turns", type=int, default=11)
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=60,
+        help="seconds after which a case stops taking turns (three at least)",
+    )
+    parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    device = options.device
+    options.dtype = options.dtype or (
+        "bfloat16" if device == "cuda" else "float32"
+    )
+    dtype = getattr(torch, options.dtype)
+    if options.memory_of:
+        preset, size, name = options.memory_of
+        say(f"{measure_memory(preset, int(size), name, device, dtype)}")
+        return
+
+    say(f"{machine(device)}; torch {torch.__version__}; {options.dtype}")
+    training = run_training(device, dtype, options)
+    say("training step: " + ", ".join(training))
+    rows, rates = [], []
+    for preset, size in CASES[:1] if options.quick else CASES:
+        cells, rate = run_case(preset, size, device, dtype, options)
+        rows.append(cells)
+        rates.append(rate)
+    text = "\n\n".join(
+        [
+            f"{machine(device)}, {options.dtype}; torch "
+            f"{torch.__version__.split('+')[0]}, transformers "
+            f"{transformers.__version__}, segmentation_models_pytorch (smp) "
+            f"{smp.__version__}. A matrix product runs at "
+            f"{statistics.median(rates) / 1e9:.0f} G multiply-adds a second.",
+            table(
+                [
+                    "forward, one image",
+                    "this package",
+                    "transformers takes",
+                    "compiled",
+                    "smp takes",
+                    "over the floor",
+                    "memory added",
+                    "of transformers'",
+                    "of smp's",
+                ],
+                rows,
+            ),
+            table(
+                [
+                    "training step",
+                    "this package",
+                    "transformers takes",
+                    "smp takes",
+                ],
+                [training],
+            ),
+        ]
+    )
+    say("\n" + text)
+    if not options.quick:
+        (ROOT / f"benchmarks/results_{device}.md").write_text(text + "\n")
+        write_readme(text, device)
+
+
+def write_readme(text: str, device: str) -> None:
+    """Put the table between the README's two marks for this device."""
+    path = ROOT / "README.md"
+    readme = path.read_text(encoding="utf-8")
+    begin, end = f"<!-- bench {device} -->", f"<!-- /bench {device} -->"
+    if begin in readme:
+        head, rest = readme.split(begin)
+        tail = rest.split(end)[1]
+        path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

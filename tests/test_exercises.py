@@ -1,0 +1,94 @@
+"""The right answers pass, and the usual mistakes are told by name."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from segformer_tutorial.exercises import CHECKERS, check
+
+
+def said(capsys, exercise, answer) -> str:
+    check(exercise, answer)
+    return capsys.readouterr().out
+
+
+def embed(rows):
+    """Put the 4 x 4 kernel at these rows and columns of a 7 x 7 one."""
+
+    def answer(weight):
+        large = weight.new_zeros(*weight.shape[:2], 7, 7)
+        large[:, :, rows, rows] = weight
+        return large
+
+    return answer
+
+
+def fields(sizes, strides):
+    result, field, apart = [], 1, 1
+    for k, s in zip(sizes, strides, strict=True):
+        field, apart = field + (k - 1) * apart, apart * s
+        result.append(field)
+    return result
+
+
+RIGHT = {
+    "ch03.ex1": lambda n, k, s: (n + 2 * (k // 2) - k) // s + 1,
+    "ch03.ex2": lambda weight: F.pad(weight, (3, 0, 3, 0)),
+    "ch03.ex3": fields,
+}
+WRONG = [
+    ("ch03.ex1", lambda n, k, s: (n - k) // s + 1, "padding is missing"),
+    ("ch03.ex1", lambda n, k, s: (n + k // 2 - k) // s + 1, "both ends"),
+    ("ch03.ex1", lambda n, k, s: (n + k // 2 * 2 - s) // k + 1, "swapped"),
+    ("ch03.ex1", lambda n, k, s: (n + k // 2 * 2 - k) // s, "one window more"),
+    ("ch03.ex1", lambda n, k, s: (n + k // 2 * 2 - k) / s + 1, "round down"),
+    ("ch03.ex1", lambda n, k, s: n // s, "drops the rest"),
+    ("ch03.ex1", lambda n, k, s: 7, "the map has 63 rows"),
+    ("ch03.ex2", embed(slice(0, 4)), "upper left"),
+    ("ch03.ex2", embed(slice(1, 5)), "in the middle"),
+    ("ch03.ex2", embed(slice(2, 6)), "in the middle"),
+    ("ch03.ex2", lambda w: F.pad(w.mT, (3, 0, 3, 0)), "swapped"),
+    ("ch03.ex2", lambda w: F.pad(w.flip(2, 3), (3, 0, 3, 0)), "turned around"),
+    ("ch03.ex2", lambda w: F.pad(w, (3, 0, 3, 0), value=1.0), "must be zero"),
+    ("ch03.ex2", lambda w: w, "expected a kernel of shape"),
+    ("ch03.ex2", lambda w: torch.ones(5, 3, 7, 7), "tokens differ"),
+    ("ch03.ex3", lambda k, s: fields(k, [1] * len(s)), "strides are missing"),
+    ("ch03.ex3", lambda k, s: [7, 21, 63, 189] if k[0] == 7 else [5, 25, 75],
+     "multiplied"),
+    ("ch03.ex3", lambda k, s: [4, 8, 16, 32] if k[0] == 7 else [3, 6, 24],
+     "how far apart"),
+    ("ch03.ex3", lambda k, s: [25, 41, 73, 137] if k[0] == 7 else [13, 37, 85],
+     "own stride"),
+    ("ch03.ex3", lambda k, s: [1, 2, 3, 4], "not yet"),
+]  # fmt: skip
+
+
+def test_every_exercise_has_a_right_answer_here():
+    assert RIGHT.keys() == CHECKERS.keys()
+
+
+@pytest.mark.parametrize("exercise", CHECKERS)
+def test_right_answer_passes(capsys, exercise):
+    assert said(capsys, exercise, RIGHT[exercise]) == f"{exercise}: right.\n"
+
+
+@pytest.mark.parametrize(("exercise", "answer", "words"), WRONG)
+def test_mistake_is_named(capsys, exercise, answer, words):
+    line = said(capsys, exercise, answer)
+    assert words in line and "right." not in line
+
+
+@pytest.mark.parametrize("exercise", CHECKERS)
+@pytest.mark.parametrize("stub", [None, ..., lambda *a: None, lambda *a: ...])
+def test_stub_is_not_answered_yet(capsys, exercise, stub):
+    assert said(capsys, exercise, stub).endswith("not answered yet.\n")
+
+
+def test_unknown_exercise_names_the_known_ones():
+    with pytest.raises(ValueError, match=r"ch03\.ex1.*got 'ch99.ex1'"):
+        check("ch99.ex1", 1)
+
+
+def test_answer_that_is_no_function():
+    with pytest.raises(TypeError, match="must be a function, got int"):
+        check("ch03.ex1", 128)
