@@ -127,12 +127,12 @@ BREAKS = {
     "large picture": (
         lambda n: n.cells[4].update(outputs=[picture(150_001)]),
         "described_pictures",
-        "picture of 150 kB",
+        "picture of 150,001 bytes",
     ),
     "large file": (
         lambda n: add_text(n, "word " * 200_000),
         "small_file",
-        "over 1000",
+        "over 1,000,000",
     ),
     "image without alt": (
         lambda n: add_text(n, "![](_static/logo.svg)"),

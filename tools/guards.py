@@ -103,7 +103,7 @@ def described_pictures(notebook, path: Path) -> Iterator[str]:
         for picture in pictures:
             size = len(b64decode(picture))
             if size > PICTURE_BYTES:
-                yield f"{name}: picture of {size // 1000} kB, over 150"
+                yield f"{name}: picture of {size:,} bytes, over {PICTURE_BYTES:,}"
 
 
 def described_images(notebook, path: Path) -> Iterator[str]:
@@ -137,7 +137,7 @@ def small_file(notebook, path: Path) -> Iterator[str]:
     """Keep the file small enough to review and to load in Colab."""
     size = len(json.dumps(notebook, ensure_ascii=False).encode())
     if size > NOTEBOOK_BYTES:
-        yield f"notebook of {size // 1000} kB, over {NOTEBOOK_BYTES // 1000}"
+        yield f"notebook of {size:,} bytes, over {NOTEBOOK_BYTES:,}"
 
 
 def colab_cells(notebook, path: Path) -> Iterator[str]:
