@@ -127,7 +127,7 @@ BREAKS = {
     "large picture": (
         lambda n: n.cells[4].update(outputs=[picture(150_001)]),
         "described_pictures",
-        "picture of 150,001 bytes",
+        "PNG of 150,001 bytes",
     ),
     "large file": (
         lambda n: add_text(n, "word " * 200_000),

@@ -103,7 +103,7 @@ def described_pictures(notebook, path: Path) -> Iterator[str]:
         for picture in pictures:
             size = len(b64decode(picture))
             if size > PICTURE_BYTES:
-                yield f"{name}: picture of {size:,} bytes, over {PICTURE_BYTES:,}"
+                yield f"{name}: PNG of {size:,} bytes, over {PICTURE_BYTES:,}"
 
 
 def described_images(notebook, path: Path) -> Iterator[str]:
