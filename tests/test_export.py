@@ -1,0 +1,105 @@
+"""Compiled and exported models compute the same, at other sizes too."""
+
+import shutil
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from reference import relative_error
+
+from segformer_tutorial import SegFormer
+from segformer_tutorial.config import PER_STAGE
+
+OTHER_SIZES = [(1, 64, 64), (2, 96, 160), (3, 75, 107), (1, 250, 131)]
+
+
+@pytest.fixture
+def net(tiny, randomize) -> SegFormer:
+    return randomize(SegFormer(tiny)).eval()
+
+
+def dynamic():
+    """Batch, height and width; from 64 pixels on."""
+    return {
+        0: torch.export.Dim("batch", min=1, max=64),
+        2: torch.export.Dim("height", min=64, max=4096),
+        3: torch.export.Dim("width", min=64, max=4096),
+    }
+
+
+def check(net, run):
+    for b, h, w in OTHER_SIZES:
+        x = torch.randn(b, 3, h, w)
+        with torch.no_grad():
+            expected = net(x)
+        out = run(x)
+        assert out.shape == expected.shape
+        assert relative_error(out, expected) < 1e-5
+
+
+def test_compile_training_without_a_graph_break(net):
+    """Forward and backward; this backend needs no compiler for C++."""
+    net.train()
+    x = torch.randn(2, 3, 64, 75)
+    torch.manual_seed(1)
+    expected = net(x)
+    expected.square().mean().backward()
+    gradients = {name: p.grad.clone() for name, p in net.named_parameters()}
+    net.zero_grad()
+    torch.compiler.reset()
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    torch.manual_seed(1)
+    logits = compiled(x)
+    assert relative_error(logits, expected) < 1e-5
+    logits.square().mean().backward()
+    largest = max(g.abs().max() for g in gradients.values())
+    for name, p in net.named_parameters():
+        error = (p.grad - gradients[name]).abs().max() / largest
+        assert error < 1e-4, name
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("g++") is None,
+    reason="inductor needs a compiler",
+)
+def test_compile_with_inductor(tiny, randomize):
+    """Two stages of one block: compiling is slow."""
+    two = {name: getattr(tiny, name)[:2] for name in PER_STAGE}
+    config = replace(tiny, **two | {"depths": (1, 1)})
+    net = randomize(SegFormer(config)).eval()
+    torch.compiler.reset()
+    compiled = torch.compile(net, fullgraph=True)
+    x = torch.randn(2, 3, 64, 75)
+    with torch.no_grad():
+        assert relative_error(compiled(x), net(x)) < 1e-5
+
+
+def test_export_with_any_batch_and_size(net):
+    program = torch.export.export(
+        net, (torch.randn(2, 3, 96, 128),), dynamic_shapes=(dynamic(),)
+    )
+    check(net, program.module())
+
+
+def test_onnx_with_any_batch_and_size(net, tmp_path):
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(
+        net,
+        (torch.randn(2, 3, 96, 128),),
+        path,
+        dynamo=True,
+        dynamic_shapes=(dynamic(),),
+        input_names=["images"],
+        output_names=["logits"],
+        verbose=False,
+    )
+    session = onnxruntime.InferenceSession(path)
+    check(
+        net,
+        lambda x: torch.from_numpy(
+            session.run(["logits"], {"images": x.numpy()})[0]
+        ),
+    )
