@@ -24,7 +24,8 @@ TABLE_1A = {  # side of the image, billions
 
 def on_meta(name: str, side: int):
     with torch.device("meta"):
-        return SegFormer.from_preset(name).eval(), torch.empty(1, 3, side, side)
+        net = SegFormer.from_preset(name).eval().requires_grad_(False)
+        return net, torch.empty(1, 3, side, side)
 
 
 def published(net: SegFormer):
