@@ -201,6 +201,11 @@ BREAKS = {
         "unique_ids",
         "1 cells without an id",
     ),
+    "semicolon": (
+        lambda n: n.cells[3].update(source="torch.manual_seed(0);"),
+        "no_semicolon",
+        "ends with a semicolon",
+    ),
     "marker with words": (
         lambda n: n.cells[3].update(source="# NBVAL_IGNORE_OUTPUT: time\n1"),
         "markers_stand_alone",

@@ -204,6 +204,13 @@ def markers_stand_alone(notebook, path: Path) -> Iterator[str]:
                 yield f"{name}: nbval overlooks the marker in {line.strip()!r}"
 
 
+def no_semicolon(notebook, path: Path) -> Iterator[str]:
+    """Refuse `value;` at the end: under nbval it does not hide the value."""
+    for name, cell in code_cells(notebook):
+        if cell.source.rstrip().endswith(";"):
+            yield f"{name}: ends with a semicolon; write `_ = ...`"
+
+
 def contents(root: Path) -> Iterator[str]:
     """Yield a message where _toc.yml and the files of the book differ."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
@@ -245,6 +252,7 @@ GUARDS = (
     no_typed_paths,
     unique_ids,
     markers_stand_alone,
+    no_semicolon,
 )
 
 
