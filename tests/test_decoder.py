@@ -178,6 +178,12 @@ def test_rate_of_dropout_is_a_tenth_unless_given():
     assert make_decoder(0.3).dropout.p == 0.3
 
 
+def test_batch_norm_has_the_usual_eps_and_momentum():
+    norm = make_decoder().norm
+    assert (norm.eps, norm.momentum) == (1e-5, 0.1)
+    assert norm.affine and norm.track_running_stats
+
+
 @pytest.mark.parametrize("n", [3, 5])
 def test_wrong_number_of_maps(n):
     maps = make_maps(64, 64, dtype=torch.float32)
