@@ -98,7 +98,11 @@ def test_images_that_do_not_fit(net, shape):
 def test_model_is_the_encoder_then_the_decoder(net):
     x = torch.randn(1, 3, 64, 64)
     assert torch.equal(net(x), net.decoder(net.encoder(x)))
-    assert net.decoder.dropout.p == net.config.dropout
+
+
+def test_dropout_is_the_configs(tiny):
+    net = SegFormer(replace(tiny, dropout=0.3))
+    assert net.decoder.dropout.p == 0.3
 
 
 def test_images_of_a_batch_do_not_meet(net):
