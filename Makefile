@@ -2,6 +2,7 @@
 # make test   lint, tests, and every stored output against a fresh run
 # make run    execute the notebooks in place: all, or NB=book/NAME.ipynb
 # make fix    mend quotes, common cells, formatting
+# JOBS=N      so many tests side by side, 2 by itself
 # make lint, make serve, make bench, make lock, make clean
 
 PYTHON ?= python3
@@ -52,7 +53,7 @@ lint: $(READY)
 
 test: lint
 	$(call say,tests)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 	$(call say,notebooks: every stored output against a fresh run)
 	$(BIN)/python -m pytest --nbval --nbval-current-env \
 	  --nbval-cell-timeout=600 -n $(JOBS) --dist loadscope book
