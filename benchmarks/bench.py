@@ -29,11 +29,11 @@ import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 import transformers
-from segformer_tutorial.weights import load_weights
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segformer_tutorial import PRESETS, SegFormer
+from segformer_tutorial.weights import load_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = "this package"

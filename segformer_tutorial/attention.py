@@ -33,7 +33,7 @@ class EfficientSelfAttention(nn.Module):
         self.q = nn.Linear(dim, dim)
         if reduction_ratio > 1:
             self.reduce = nn.Conv2d(dim, dim, reduction_ratio, reduction_ratio)
-            self.norm = nn.LayerNorm(dim, eps=eps or 1e-5)
+            self.norm = nn.LayerNorm(dim, eps=1e-5 if eps is None else eps)
         self.kv = nn.Linear(dim, 2 * dim)
         self.proj = nn.Linear(dim, dim)
 

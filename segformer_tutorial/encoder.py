@@ -52,14 +52,14 @@ class TransformerBlock(nn.Module):
         eps: float | None = None,
     ):
         super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=eps or 1e-6)
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6 if eps is None else eps)
         self.attn = EfficientSelfAttention(
             dim,
             num_heads=num_heads,
             reduction_ratio=reduction_ratio,
             eps=eps,
         )
-        self.norm2 = nn.LayerNorm(dim, eps=eps or 1e-6)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6 if eps is None else eps)
         self.ffn = MixFFN(dim, expansion_ratio=expansion_ratio)
         self.drop_path = DropPath(drop_path)
 
@@ -105,7 +105,7 @@ class MixTransformerStage(nn.Module):
                 for drop_path in drop_paths
             )
         )
-        self.norm = nn.LayerNorm(dim, eps=eps or 1e-6)
+        self.norm = nn.LayerNorm(dim, eps=1e-6 if eps is None else eps)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.blocks(self.patch_embedding(x)))

@@ -47,48 +47,63 @@ def ask(answer: Callable, *arguments):
     return value
 
 
-def map_side(answer: Callable) -> str | None:
-    """ch03.ex1: the side of the map, from side, patch size and stride."""
+def sides_for(answer: Callable) -> str | None:
+    """ch03.ex1: the smallest and the largest side that give so many rows."""
 
-    def true(n, k, s):
-        return (n + 2 * (k // 2) - k) // s + 1
+    def true(rows, k, s):
+        smallest = (rows - 1) * s + k - 2 * (k // 2)
+        return smallest, smallest + s - 1
 
     mistakes = [
         (
-            lambda n, k, s: (n - k) // s + 1,
-            "the padding is missing: it adds k // 2 zeros at both ends.",
+            lambda rows, k, s: (rows * s, rows * s),
+            "rows * stride is one of the sides, but not the only one: the map "
+            "stays the same while no further window fits.",
         ),
         (
-            lambda n, k, s: (n + k // 2 - k) // s + 1,
+            lambda rows, k, s: (rows * s, rows * s + s - 1),
+            "that is the rule of touching patches, which drop what is left "
+            "over. With padding the last window may hang over the border.",
+        ),
+        (
+            lambda rows, k, s: ((rows - 1) * s + k, rows * s + k - 1),
+            "the padding is missing: it adds patch_size // 2 zeros at both "
+            "ends, so the picture itself is smaller.",
+        ),
+        (
+            lambda rows, k, s: (
+                (rows - 1) * s + k - k // 2,
+                rows * s + k - k // 2 - 1,
+            ),
             "the padding is there once; it is needed at both ends.",
         ),
         (
-            lambda n, k, s: (n + 2 * (k // 2) - s) // k + 1,
-            "patch size and stride are swapped: windows are patch_size wide "
-            "and stride apart.",
+            lambda rows, k, s: (
+                rows * s + k - 2 * (k // 2),
+                rows * s + k - 2 * (k // 2) + s - 1,
+            ),
+            "one row too many: from the first window to the last there are "
+            "rows - 1 strides.",
         ),
         (
-            lambda n, k, s: (n + 2 * (k // 2) - k) // s,
-            "the last + 1 is missing: so many steps lie between the first "
-            "window and the last, and there is one window more.",
-        ),
-        (
-            lambda n, k, s: (n + 2 * (k // 2) - k) / s + 1,
-            "a map has a whole number of rows: a window that does not fit in "
-            "full is not there, so round down with //.",
-        ),
-        (
-            lambda n, k, s: n // s,
-            "n // s drops the rest, but the last window may begin inside the "
-            "picture and end in the padding.",
+            lambda rows, k, s: (true(rows, k, s)[0], true(rows, k, s)[1] + 1),
+            "the largest side is too large by one: there, one more window "
+            "fits.",
         ),
     ]
     cases = [
-        (n, k, s)
-        for n in (250, 512, 63, 37)
-        for k, s in ((7, 4), (3, 2), (5, 3), (1, 4))
+        (rows, k, s)
+        for rows in (63, 16, 9)
+        for k, s in ((7, 4), (3, 2), (5, 3), (4, 4), (1, 4))
     ]
-    got = [ask(answer, *case) for case in cases]
+    got = []
+    for case in cases:
+        sides = ask(answer, *case)
+        if not isinstance(sides, tuple | list) or len(sides) != 2:
+            return f"not yet: expected two numbers, got {sides!r}."
+        if any(side is None or side is ... for side in sides):
+            raise NotAnsweredError
+        got.append(tuple(sides))
     if got == [true(*case) for case in cases]:
         return None
     for rule, mistake in mistakes:
@@ -98,8 +113,8 @@ def map_side(answer: Callable) -> str | None:
         (c, g) for c, g in zip(cases, got, strict=True) if g != true(*c)
     )
     return (
-        "not yet: for side {}, patch size {} and stride {} the map has "
-        "{} rows, your function says {}.".format(*case, true(*case), said)
+        "not yet: for {} rows, patch size {} and stride {} the sides are {} "
+        "to {}, your function says {} to {}.".format(*case, *true(*case), *said)
     )
 
 
@@ -201,14 +216,18 @@ def patch_field(answer: Callable) -> str | None:
     for rule, mistake in mistakes:
         if got == [rule(*case) for case in cases]:
             return mistake
+    case, said = next(
+        (c, g) for c, g in zip(cases, got, strict=True) if g != true(*c)
+    )
     return (
-        f"not yet: your function gives {got[0]} for B0. Draw three windows "
-        "of stage 1 that lie side by side: how many pixels from end to end?"
+        f"not yet: for patch sizes {case[0]} and strides {case[1]} your "
+        f"function gives {said}. Draw three windows of stage 1 that lie side "
+        "by side: how many pixels from end to end?"
     )
 
 
 CHECKERS = {
-    "ch03.ex1": map_side,
+    "ch03.ex1": sides_for,
     "ch03.ex2": touching_in_overlapping,
     "ch03.ex3": patch_field,
 }

@@ -24,7 +24,7 @@ class OverlapPatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(
             in_channels, dim, patch_size, stride, padding=patch_size // 2
         )
-        self.norm = nn.LayerNorm(dim, eps=eps or 1e-5)
+        self.norm = nn.LayerNorm(dim, eps=1e-5 if eps is None else eps)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.proj(x)

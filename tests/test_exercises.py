@@ -23,6 +23,12 @@ def embed(rows):
     return answer
 
 
+def sides(rows, k, s):
+    """Try all sides: nothing is shared with the checker's formula."""
+    given = [n for n in range(1, 400) if (n + k // 2 * 2 - k) // s + 1 == rows]
+    return given[0], given[-1]
+
+
 def fields(sizes, strides):
     result, field, apart = [], 1, 1
     for k, s in zip(sizes, strides, strict=True):
@@ -32,18 +38,22 @@ def fields(sizes, strides):
 
 
 RIGHT = {
-    "ch03.ex1": lambda n, k, s: (n + 2 * (k // 2) - k) // s + 1,
+    "ch03.ex1": sides,
     "ch03.ex2": lambda weight: F.pad(weight, (3, 0, 3, 0)),
     "ch03.ex3": fields,
 }
 WRONG = [
-    ("ch03.ex1", lambda n, k, s: (n - k) // s + 1, "padding is missing"),
-    ("ch03.ex1", lambda n, k, s: (n + k // 2 - k) // s + 1, "both ends"),
-    ("ch03.ex1", lambda n, k, s: (n + k // 2 * 2 - s) // k + 1, "swapped"),
-    ("ch03.ex1", lambda n, k, s: (n + k // 2 * 2 - k) // s, "one window more"),
-    ("ch03.ex1", lambda n, k, s: (n + k // 2 * 2 - k) / s + 1, "round down"),
-    ("ch03.ex1", lambda n, k, s: n // s, "drops the rest"),
-    ("ch03.ex1", lambda n, k, s: 7, "the map has 63 rows"),
+    ("ch03.ex1", lambda m, k, s: (m * s, m * s), "not the only one"),
+    ("ch03.ex1", lambda m, k, s: (m * s, m * s + s - 1), "drop what is left"),
+    ("ch03.ex1", lambda m, k, s: (m * s - s + k, m * s + k - 1),
+     "padding is missing"),
+    ("ch03.ex1", lambda m, k, s: (m * s - s + k - k // 2,
+                                  m * s + k - k // 2 - 1), "both ends"),
+    ("ch03.ex1", lambda m, k, s: sides(m + 1, k, s), "one row too many"),
+    ("ch03.ex1", lambda m, k, s: (sides(m, k, s)[0], sides(m, k, s)[1] + 1),
+     "too large by one"),
+    ("ch03.ex1", lambda m, k, s: (1, 2), "the sides are 249 to 252"),
+    ("ch03.ex1", lambda m, k, s: 250, "expected two numbers"),
     ("ch03.ex2", embed(slice(0, 4)), "upper left"),
     ("ch03.ex2", embed(slice(1, 5)), "in the middle"),
     ("ch03.ex2", embed(slice(2, 6)), "in the middle"),
@@ -60,6 +70,7 @@ WRONG = [
     ("ch03.ex3", lambda k, s: [25, 41, 73, 137] if k[0] == 7 else [13, 37, 85],
      "own stride"),
     ("ch03.ex3", lambda k, s: [1, 2, 3, 4], "not yet"),
+    ("ch03.ex3", lambda k, s: [7, 15, 31, 63], "(5, 5, 3)"),
 ]  # fmt: skip
 
 
