@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from .linear import Linear
+
 
 class EfficientSelfAttention(nn.Module):
     """Let every position look at a map that is `reduction_ratio` smaller.
@@ -30,12 +32,12 @@ class EfficientSelfAttention(nn.Module):
             )
         self.num_heads = num_heads
         self.reduction_ratio = reduction_ratio
-        self.q = nn.Linear(dim, dim)
+        self.q = Linear(dim, dim)
         if reduction_ratio > 1:
             self.reduce = nn.Conv2d(dim, dim, reduction_ratio, reduction_ratio)
             self.norm = nn.LayerNorm(dim, eps=1e-5 if eps is None else eps)
-        self.kv = nn.Linear(dim, 2 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.kv = Linear(dim, 2 * dim)
+        self.proj = Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         h, w = x.shape[1:3]

@@ -33,6 +33,8 @@ class SegFormerConfig:
 
     def __post_init__(self):
         stages = len(self.dims)
+        if not stages:
+            raise ValueError("dims must have an entry per stage, got none")
         for name in PER_STAGE:
             values = tuple(getattr(self, name))  # a list from JSON becomes one
             object.__setattr__(self, name, values)
@@ -52,6 +54,11 @@ class SegFormerConfig:
                 raise ValueError(
                     f"{name} must be at least 1, got {getattr(self, name)}"
                 )
+        if self.layer_norm_eps is not None and not self.layer_norm_eps > 0:
+            raise ValueError(
+                f"layer_norm_eps must be positive or None, "
+                f"got {self.layer_norm_eps}"
+            )
         for name in ("drop_path", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
+
+CHANNELS_AT_ONCE = 128  # without gradients: keeps the temporary maps small
 
 
 class AllMLPDecoder(nn.Module):
@@ -35,17 +38,40 @@ class AllMLPDecoder(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(dim, num_classes, 1)
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+    def fold(self) -> tuple[list[Tensor], Tensor]:
+        """One `dim in_dims[i]` matrix per map, and one bias for their sum."""
         fuse = rearrange(
             self.fuse.weight, "o (n c) 1 1 -> n o c", n=len(self.unify)
         ).flip(0)
-        x = None
-        for map_, unify, v in zip(maps, self.unify, fuse, strict=True):
-            weight, bias = v @ unify.weight, v @ unify.bias
-            y = F.conv2d(map_, weight[:, :, None, None], bias)
-            if x is None:
-                x = y
-            else:
-                x += F.interpolate(y, x.shape[2:], mode="bilinear")
-        x = F.relu(self.norm(x), inplace=True)
-        return self.classify(self.dropout(x))
+        pairs = list(zip(fuse, self.unify, strict=True))
+        weights = [v @ unify.weight for v, unify in pairs]
+        bias = torch.stack([v @ unify.bias for v, unify in pairs]).sum(0)
+        if not self.training:  # the norm's statistics are fixed: linear too
+            norm = self.norm
+            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            weights = [scale[:, None] * weight for weight in weights]
+            bias = scale * (bias - norm.running_mean) + norm.bias
+        return weights, bias
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        if len(maps) != len(self.unify):
+            raise ValueError(
+                f"expected {len(self.unify)} maps, one for each entry of "
+                f"in_dims, got {len(maps)}"
+            )
+        weights, bias = self.fold()
+        weights = [weight[:, :, None, None] for weight in weights]
+        x = F.conv2d(maps[0], weights[0], bias)
+        step = x.shape[1] if torch.is_grad_enabled() else CHANNELS_AT_ONCE
+        for map_, weight in zip(maps[1:], weights[1:], strict=True):
+            for start in range(0, x.shape[1], step):
+                part = slice(start, start + step)
+                x[:, part] += F.interpolate(
+                    F.conv2d(map_, weight[part]),
+                    x.shape[2:],
+                    mode="bilinear",
+                    align_corners=False,
+                )
+        if self.training:
+            x = self.norm(x)
+        return self.classify(self.dropout(F.relu(x, inplace=True)))

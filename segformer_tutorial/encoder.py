@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 
 from einops import rearrange
@@ -124,7 +125,15 @@ class MixTransformer(nn.Module):
     def __init__(self, config: SegFormerConfig):
         super().__init__()
         self.in_channels = config.in_channels
-        self.min_side = math.prod(config.strides)
+        # The smallest image of which each reduction has a window to merge.
+        self.min_side = max(
+            stride * ratio
+            for stride, ratio in zip(
+                itertools.accumulate(config.strides, operator.mul),
+                config.reduction_ratios,
+                strict=True,
+            )
+        )
         rates = drop_path_rates(config)
         self.stages = nn.ModuleList()
         in_channels = config.in_channels

@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from .linear import Linear
+
 
 class MixFFN(nn.Module):
     """Widen, mix each position with its eight neighbours, narrow again.
@@ -16,9 +18,9 @@ class MixFFN(nn.Module):
     def __init__(self, dim: int, *, expansion_ratio: float):
         super().__init__()
         hidden = int(dim * expansion_ratio)
-        self.fc1 = nn.Linear(dim, hidden)
+        self.fc1 = Linear(dim, hidden)
         self.dwconv = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
-        self.fc2 = nn.Linear(hidden, dim)
+        self.fc2 = Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         x = rearrange(self.fc1(x), "b h w c -> b c h w")

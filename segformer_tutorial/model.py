@@ -84,6 +84,8 @@ def labels_from_logits(
     best = labels = None
     for start in range(0, logits.shape[1], chunk_size):
         chunk = logits[:, start : start + chunk_size]
+        # Half precision would round close scores to a tie.
+        chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
         score, label = resize_logits(chunk, size).max(dim=1)
         label += start
         if best is None:

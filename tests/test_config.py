@@ -152,3 +152,15 @@ def test_rate_out_of_range(name, bad):
         SegFormerConfig(**{name: bad})
     assert f"{name} must lie in [0, 1)" in message(error)
     assert f"got {bad}" in message(error)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1e-6])
+def test_eps_that_is_not_positive(bad):
+    with pytest.raises(ValueError, match=f"positive or None, got {bad}"):
+        SegFormerConfig(layer_norm_eps=bad)
+
+
+def test_no_stages():
+    none = dict.fromkeys(PER_STAGE, ())
+    with pytest.raises(ValueError, match="entry per stage, got none"):
+        SegFormerConfig(**none)

@@ -187,7 +187,7 @@ def test_batch_norm_has_the_usual_eps_and_momentum():
 @pytest.mark.parametrize("n", [3, 5])
 def test_wrong_number_of_maps(n):
     maps = make_maps(64, 64, dtype=torch.float32)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match=f"expected 4 maps.*got {n}"):
         make_decoder()([*maps, maps[-1]][:n])
 
 

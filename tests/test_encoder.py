@@ -355,3 +355,11 @@ def test_gradients_of_a_block_are_right(randomize):
     randomize(block).double()
     x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(block, x)
+
+
+def test_smallest_image_leaves_each_reduction_a_window():
+    config = SegFormerConfig(reduction_ratios=(16, 8, 4, 2))
+    encoder = MixTransformer(config).eval()
+    with pytest.raises(ValueError, match="at least 64 pixels"):
+        encoder(torch.zeros(1, 3, 64, 63))
+    assert encoder(torch.zeros(1, 3, 64, 64))[-1].shape == (1, 256, 2, 2)

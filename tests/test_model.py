@@ -359,3 +359,14 @@ def test_training_is_random_and_evaluation_is_not(tiny):
 def test_no_view(module):
     """The view of a permuted tensor breaks the backward on Apple's GPUs."""
     assert not re.search(r"\.view(_as)?\(", inspect.getsource(module))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("chunk_size", [7, 32, 150])
+def test_labels_of_half_precision_logits(dtype, chunk_size):
+    """Under autocast the model returns such scores, channels last."""
+    logits = torch.randn(2, 150, 16, 24).to(dtype)
+    logits = logits.contiguous(memory_format=torch.channels_last)
+    expected = resize_logits(logits.float(), (61, 97)).argmax(dim=1)
+    labels = labels_from_logits(logits, (61, 97), chunk_size=chunk_size)
+    assert torch.equal(labels, expected)

@@ -14,6 +14,7 @@ FOLDER = Path(segformer_tutorial.__file__).parent
 FILES = (
     "config",
     "patch_embedding",
+    "linear",
     "attention",
     "mix_ffn",
     "encoder",
