@@ -2,7 +2,7 @@
 
 from .attention import EfficientSelfAttention
 from .config import PRESETS, SegFormerConfig
-from .decoder import AllMLPDecoder
+from .decoder import AllMLPDecoder, resize
 from .encoder import (
     DropPath,
     MixTransformer,
@@ -10,7 +10,7 @@ from .encoder import (
     TransformerBlock,
 )
 from .mix_ffn import MixFFN
-from .model import SegFormer, labels_from_logits, resize_logits
+from .model import SegFormer, labels_from_logits
 from .patch_embedding import OverlapPatchEmbedding
 
 __version__ = "0.1.0"
@@ -27,5 +27,5 @@ __all__ = [
     "SegFormerConfig",
     "TransformerBlock",
     "labels_from_logits",
-    "resize_logits",
+    "resize",
 ]

@@ -60,18 +60,20 @@ class AllMLPDecoder(nn.Module):
                 f"in_dims, got {len(maps)}"
             )
         weights, bias = self.fold()
-        weights = [weight[:, :, None, None] for weight in weights]
-        x = F.conv2d(maps[0], weights[0], bias)
-        step = x.shape[1] if torch.is_grad_enabled() else CHANNELS_AT_ONCE
-        for map_, weight in zip(maps[1:], weights[1:], strict=True):
-            for start in range(0, x.shape[1], step):
-                part = slice(start, start + step)
-                x[:, part] += F.interpolate(
-                    F.conv2d(map_, weight[part]),
-                    x.shape[2:],
-                    mode="bilinear",
-                    align_corners=False,
-                )
+        kernels = [weight[:, :, None, None] for weight in weights]
+        x = F.conv2d(maps[0], kernels[0], bias)
+        for map_, kernel in zip(maps[1:], kernels[1:], strict=True):
+            if torch.is_grad_enabled():
+                x += resize(F.conv2d(map_, kernel), x.shape[2:])
+                continue
+            for start in range(0, x.shape[1], CHANNELS_AT_ONCE):
+                part = slice(start, start + CHANNELS_AT_ONCE)
+                x[:, part] += resize(F.conv2d(map_, kernel[part]), x.shape[2:])
         if self.training:
             x = self.norm(x)
         return self.classify(self.dropout(F.relu(x, inplace=True)))
+
+
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear, corners not aligned: b c h w -> b c size[0] size[1]."""
+    return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import PRESETS, SegFormerConfig
-from .decoder import AllMLPDecoder
+from .decoder import AllMLPDecoder, resize
 from .encoder import MixTransformer
 
 
@@ -59,13 +58,6 @@ class SegFormer(nn.Module):
             )
 
 
-def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, corners not aligned: b k h w -> b k size[0] size[1]."""
-    return F.interpolate(
-        logits, tuple(size), mode="bilinear", align_corners=False
-    )
-
-
 def labels_from_logits(
     logits: Tensor, size: Sequence[int], *, chunk_size: int = 32
 ) -> Tensor:
@@ -86,7 +78,7 @@ def labels_from_logits(
         chunk = logits[:, start : start + chunk_size]
         # Half precision would round close scores to a tie.
         chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
-        score, label = resize_logits(chunk, size).max(dim=1)
+        score, label = resize(chunk, size).max(dim=1)
         label += start
         if best is None:
             best, labels = score, label

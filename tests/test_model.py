@@ -24,7 +24,7 @@ from segformer_tutorial import (
     mix_ffn,
     model,
     patch_embedding,
-    resize_logits,
+    resize,
 )
 
 
@@ -186,9 +186,9 @@ def test_chunks_hold_no_more_classes_than_asked(monkeypatch):
 
     def spy(logits, size):
         sizes.append(logits.shape[1])
-        return resize_logits(logits, size)
+        return resize(logits, size)
 
-    monkeypatch.setattr(model, "resize_logits", spy)
+    monkeypatch.setattr(model, "resize", spy)
     labels_from_logits(torch.randn(1, 10, 4, 4), (8, 8), chunk_size=4)
     assert sizes == [4, 4, 2]
 
@@ -203,7 +203,7 @@ def test_labels_leave_the_logits_alone():
 def test_resize_does_not_align_the_corners():
     """From two pixels to four: values at -1/4, 1/4, 3/4, 5/4 of the way."""
     logits = torch.tensor([0.0, 1.0]).reshape(1, 1, 1, 2)
-    out = resize_logits(logits, torch.Size([1, 4]))
+    out = resize(logits, torch.Size([1, 4]))
     torch.testing.assert_close(
         out.flatten(), torch.tensor([0.0, 0.25, 0.75, 1.0])
     )
@@ -367,6 +367,6 @@ def test_labels_of_half_precision_logits(dtype, chunk_size):
     """Under autocast the model returns such scores, channels last."""
     logits = torch.randn(2, 150, 16, 24).to(dtype)
     logits = logits.contiguous(memory_format=torch.channels_last)
-    expected = resize_logits(logits.float(), (61, 97)).argmax(dim=1)
+    expected = resize(logits.float(), (61, 97)).argmax(dim=1)
     labels = labels_from_logits(logits, (61, 97), chunk_size=chunk_size)
     assert torch.equal(labels, expected)
