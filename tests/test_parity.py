@@ -1,4 +1,6 @@
-"""The same numbers as three independent implementations.
+"""The same numbers as three other implementations.
+
+timm and transformers are written anew; the encoder of smp is NVIDIA's code.
 
 Random weights, BatchNorm statistics included. The names are mapped here, on
 their own, so that a mistake in the package's converters cannot hide itself.

@@ -524,7 +524,7 @@ def patches_overlap() -> Drawing:
         "shows the same.",
     )
     for name, x0, kernel, padding in (
-        ("as in ViT", 24, s, 0),
+        ("touching, as in ViT", 24, s, 0),
         ("SegFormer", 269, k, p),
     ):
         edge = x0 - padding * cell
@@ -605,7 +605,7 @@ def patches_overlap() -> Drawing:
     d.text(
         42,
         431,
-        f"the middle of a window: {tokens} × {tokens} in both",
+        f"the middle of a window: {tokens * tokens} tokens in both",
         anchor="start",
     )
     return d
@@ -660,7 +660,7 @@ def unfold_linear() -> Drawing:
 
     sx, width = 214, 256
     d.text(sx, 24, "2  flatten", anchor="start", bold=True)
-    d.text(sx, 46, f"{k} · {k} · {c} = {numbers} numbers", anchor="start")
+    d.text(sx, 46, f"{c} · {k} · {k} = {numbers} numbers", anchor="start")
     middle = wy + k * cell / 2
     d.line((wx + k * cell, middle), (sx - 4, middle))
     strip(d, sx, middle - 12, width, numbers, k * k)
@@ -834,7 +834,7 @@ def layer_norm_channels() -> Drawing:
     d.text(
         cx,
         zero + 44,
-        f"mean {mean:.1f}, standard dev. {std:.1f}",
+        f"mean {mean:.1f} (dashed), dev. {std:.1f}",
         anchor="start",
         fill=MUTED,
     )
@@ -847,7 +847,7 @@ def layer_norm_channels() -> Drawing:
     d.text(
         cx,
         zero + 64,
-        "mean 0, standard dev. 1",
+        "mean 0, deviation 1",
         anchor="start",
         fill=MUTED,
     )
