@@ -47,6 +47,30 @@ def ask(answer: Callable, *arguments):
     return value
 
 
+def judge(
+    got: list,
+    cases: list[tuple],
+    true: Callable,
+    mistakes: list[tuple[Callable, str]],
+    otherwise: Callable,
+) -> str | None:
+    """Compare the answers to all cases with the true and the mistaken ones.
+
+    mistakes: a rule that is wrong, and what to say to one who follows it.
+    otherwise: what to say of the first case with another answer.
+    """
+    if got == [true(*case) for case in cases]:
+        return None
+    for rule, mistake in mistakes:
+        if got == [rule(*case) for case in cases]:
+            return mistake
+    return next(
+        otherwise(case, said)
+        for case, said in zip(cases, got, strict=True)
+        if said != true(*case)
+    )
+
+
 def sides_for(answer: Callable) -> str | None:
     """ch03.ex1: the smallest and the largest side that give so many rows."""
 
@@ -104,18 +128,14 @@ def sides_for(answer: Callable) -> str | None:
         if any(side is None or side is ... for side in sides):
             raise NotAnsweredError
         got.append(tuple(sides))
-    if got == [true(*case) for case in cases]:
-        return None
-    for rule, mistake in mistakes:
-        if got == [rule(*case) for case in cases]:
-            return mistake
-    case, said = next(
-        (c, g) for c, g in zip(cases, got, strict=True) if g != true(*c)
-    )
-    return (
-        "not yet: for {} rows, patch size {} and stride {} the sides are {} "
-        "to {}, your function says {} to {}.".format(*case, *true(*case), *said)
-    )
+
+    def otherwise(case, said) -> str:
+        return (
+            "not yet: for {} rows, patch size {} and stride {} the sides are "
+            "{} to {}, your function says {} to {}."
+        ).format(*case, *true(*case), *said)
+
+    return judge(got, cases, true, mistakes, otherwise)
 
 
 def touching_in_overlapping(answer: Callable) -> str | None:
@@ -211,19 +231,15 @@ def patch_field(answer: Callable) -> str | None:
     ]
     cases = [((7, 3, 3, 3), (4, 2, 2, 2)), ((5, 5, 3), (3, 2, 4))]
     got = [[int(n) for n in ask(answer, *case)] for case in cases]
-    if got == [true(*case) for case in cases]:
-        return None
-    for rule, mistake in mistakes:
-        if got == [rule(*case) for case in cases]:
-            return mistake
-    case, said = next(
-        (c, g) for c, g in zip(cases, got, strict=True) if g != true(*c)
-    )
-    return (
-        f"not yet: for patch sizes {case[0]} and strides {case[1]} your "
-        f"function gives {said}. Draw three windows of stage 1 that lie side "
-        "by side: how many pixels from end to end?"
-    )
+
+    def otherwise(case, said) -> str:
+        return (
+            f"not yet: for patch sizes {case[0]} and strides {case[1]} your "
+            f"function gives {said}. Draw three windows of stage 1 that lie "
+            "side by side: how many pixels from end to end?"
+        )
+
+    return judge(got, cases, true, mistakes, otherwise)
 
 
 CHECKERS = {
