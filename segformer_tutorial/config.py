@@ -38,10 +38,14 @@ class SegFormerConfig:
         for name in PER_STAGE:
             values = tuple(getattr(self, name))  # a list from JSON becomes one
             object.__setattr__(self, name, values)
-            if len(values) != stages or not all(v > 0 for v in values):
+            kind = (int, float) if name == "expansion_ratios" else int
+            if len(values) != stages or not all(
+                isinstance(v, kind) and v > 0 for v in values
+            ):
                 raise ValueError(
                     f"{name} must hold {stages} positive numbers, one for "
-                    f"each entry of dims, got {values}"
+                    "each entry of dims, whole ones but for expansion_ratios, "
+                    f"got {values}"
                 )
         for dim, heads in zip(self.dims, self.num_heads, strict=True):
             if dim % heads:
@@ -50,9 +54,10 @@ class SegFormerConfig:
                     f"got {heads} heads for a width of {dim}"
                 )
         for name in ("decoder_dim", "num_classes", "in_channels"):
-            if getattr(self, name) < 1:
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
                 raise ValueError(
-                    f"{name} must be at least 1, got {getattr(self, name)}"
+                    f"{name} must be at least 1 and whole, got {value!r}"
                 )
         if self.layer_norm_eps is not None and not self.layer_norm_eps > 0:
             raise ValueError(

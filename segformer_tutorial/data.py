@@ -1,10 +1,33 @@
-"""Where the book's data is."""
+"""Pictures as the networks take them, and where the book's data is."""
 
 import os
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+from torch import Tensor
+
 ROOT = Path(__file__).resolve().parents[1]
+
+# ImageNet's statistics, on the scale 0..255, as in the official configs.
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+
+
+def normalize(image: Tensor) -> Tensor:
+    """From 0..1 to what the networks were trained on: `... 3 h w`, same shape.
+
+    Subtracts ImageNet's mean and divides by its standard deviation, channel
+    by channel. Raises ValueError for another shape and for integers.
+    """
+    if image.ndim < 3 or image.shape[-3] != 3:
+        raise ValueError(
+            f"image must have shape ... 3 h w, got {tuple(image.shape)}"
+        )
+    if not image.is_floating_point():
+        raise ValueError(f"image must be float in 0..1, got {image.dtype}")
+    mean = image.new_tensor(MEAN)[:, None, None]
+    std = image.new_tensor(STD)[:, None, None]
+    return (image * 255 - mean) / std
 
 
 def data_folder(path: str | os.PathLike | None = None) -> Path:
@@ -18,7 +41,7 @@ def data_folder(path: str | os.PathLike | None = None) -> Path:
         folder = Path(path)
         if folder.is_dir():
             return folder
-        raise FileNotFoundError(f"{folder}: is no folder with data")
+        raise FileNotFoundError(f"{folder} is not a folder")
     # Beside an installed package lies somebody else's `data`, if any.
     if (ROOT / "pyproject.toml").is_file() and (ROOT / "data").is_dir():
         return ROOT / "data"

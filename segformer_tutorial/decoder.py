@@ -1,4 +1,4 @@
-"""The decoder made of linear maps only, folded so that it stays small."""
+"""The all-MLP decoder, folded so that it stays small."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,8 @@ class AllMLPDecoder(nn.Module):
     and a 1 x 1 convolution commutes with bilinear upsampling, so each map can
     go through the product of its two matrices at its own small size. The
     parameters are the published ones; the products are formed in each forward.
+    `unify`, `fuse` and, in evaluation, `norm` hold parameters and are not
+    called: hooks on them do not run.
     Source: Equation 4 and the official code, which adds norm and dropout.
     """
 
@@ -63,7 +65,7 @@ class AllMLPDecoder(nn.Module):
         kernels = [weight[:, :, None, None] for weight in weights]
         x = F.conv2d(maps[0], kernels[0], bias)
         for map_, kernel in zip(maps[1:], kernels[1:], strict=True):
-            if torch.is_grad_enabled():
+            if torch.is_grad_enabled() or torch.jit.is_tracing():
                 x += resize(F.conv2d(map_, kernel), x.shape[2:])
                 continue
             for start in range(0, x.shape[1], CHANNELS_AT_ONCE):

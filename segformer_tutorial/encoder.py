@@ -125,7 +125,7 @@ class MixTransformer(nn.Module):
     def __init__(self, config: SegFormerConfig):
         super().__init__()
         self.in_channels = config.in_channels
-        # The smallest image of which each reduction has a window to merge.
+        # One window for each reduction to merge, in whole strides.
         self.min_side = max(
             stride * ratio
             for stride, ratio in zip(

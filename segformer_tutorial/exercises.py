@@ -1,7 +1,7 @@
 """Check an answer to one of the book's exercises: `check("ch03.ex1", mine)`.
 
-A checker takes the answer and returns what is wrong with it, or None. Where
-an answer is one that a usual mistake gives, it names the mistake.
+A checker takes the answer and returns what is wrong with it, or None. For a
+common mistake it names the misconception.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,14 @@ def check(exercise: str, answer=None) -> None:
             f"exercise must be one of {', '.join(CHECKERS)}, got {exercise!r}"
         )
     try:
-        wrong = "not answered yet."
-        if answer is not None and answer is not ...:
+        if answer is None or answer is ...:
+            raise NotAnsweredError
+        if callable(answer):
             wrong = CHECKERS[exercise](answer)
+        else:
+            wrong = "not yet: give the function itself, not its result."
     except NotAnsweredError:
-        pass
+        wrong = "not answered yet."
     print(f"{exercise}: {'right.' if wrong is None else wrong}")
 
 
@@ -36,13 +39,10 @@ class NotAnsweredError(Exception):
 
 
 def ask(answer: Callable, *arguments):
-    """Call the reader's function, or say that it is none yet."""
-    if not callable(answer):
-        raise TypeError(
-            f"the answer must be a function, got {type(answer).__name__}"
-        )
+    """Call the reader's function, or raise if it is still a stub."""
     value = answer(*arguments)
-    if value is None or value is ...:
+    parts = list(value) if isinstance(value, tuple | list) else [value]
+    if any(part is None or part is ... for part in parts):
         raise NotAnsweredError
     return value
 
@@ -125,8 +125,6 @@ def sides_for(answer: Callable) -> str | None:
         sides = ask(answer, *case)
         if not isinstance(sides, tuple | list) or len(sides) != 2:
             return f"not yet: expected two numbers, got {sides!r}."
-        if any(side is None or side is ... for side in sides):
-            raise NotAnsweredError
         got.append(tuple(sides))
 
     def otherwise(case, said) -> str:
@@ -147,6 +145,7 @@ def touching_in_overlapping(answer: Callable) -> str | None:
     shape = tuple(large.shape) if isinstance(large, Tensor) else type(large)
     if shape != (5, 3, 7, 7):
         return f"not yet: expected a kernel of shape (5, 3, 7, 7), got {shape}."
+    large = large.to(small.dtype)
     wanted = F.conv2d(image, small, stride=4)
 
     def same(kernel: Tensor) -> bool:
@@ -230,7 +229,10 @@ def patch_field(answer: Callable) -> str | None:
         ),
     ]
     cases = [((7, 3, 3, 3), (4, 2, 2, 2)), ((5, 5, 3), (3, 2, 4))]
-    got = [[int(n) for n in ask(answer, *case)] for case in cases]
+    got = [ask(answer, *case) for case in cases]
+    if not all(isinstance(fields, tuple | list) for fields in got):
+        return f"not yet: expected a list, one number a stage, got {got[0]!r}."
+    got = [list(fields) for fields in got]
 
     def otherwise(case, said) -> str:
         return (

@@ -10,8 +10,8 @@ from .linear import Linear
 class MixFFN(nn.Module):
     """Widen, mix each position with its eight neighbours, narrow again.
 
-    b h w c -> b h w c. The zero padding of the 3 x 3 convolution is how a
-    position learns that it is near the border: there is no positional code.
+    b h w c -> b h w c. The zero padding of the 3 x 3 convolution tells a
+    position that it is near the border: there is no positional code.
     Source: Equation 3, with the convolution depthwise.
     """
 

@@ -19,6 +19,11 @@ class SegFormer(nn.Module):
 
     def __init__(self, config: SegFormerConfig):
         super().__init__()
+        if not isinstance(config, SegFormerConfig):
+            raise TypeError(
+                f"config must be a SegFormerConfig, got {config!r}; for a "
+                "preset's name use SegFormer.from_preset"
+            )
         self.config = config
         self.encoder = MixTransformer(config)
         self.decoder = AllMLPDecoder(
@@ -43,9 +48,11 @@ class SegFormer(nn.Module):
     def predict(self, images: Tensor, *, chunk_size: int = 32) -> Tensor:
         """Label every pixel: b in_channels h w -> b h w, integers.
 
-        The scores are resized to the images' size `chunk_size` classes at a
-        time. Raises RuntimeError in training mode, where dropout would make
-        the labels random and BatchNorm would learn from the images.
+        The images are what the encoder takes: RGB, and for published weights
+        normalised (`data.normalize`). The scores are resized to the images'
+        size `chunk_size` classes at a time. Raises RuntimeError in training
+        mode, where dropout would make the labels random and BatchNorm would
+        learn from the images.
         """
         if self.training:
             raise RuntimeError(
@@ -64,12 +71,13 @@ def labels_from_logits(
     """Resize the scores, then take the best class: b k h w -> b size.
 
     In this order, because labels cannot be averaged. At most `chunk_size`
-    classes are held at full size: 32 of 150 take a fifth of the memory, and
-    the labels are the same.
+    classes are held at full size: 32 of 150 take about a quarter of the
+    memory, and for finite scores the labels are the same.
     """
-    if logits.ndim != 4:
+    if logits.ndim != 4 or not logits.shape[1]:
         raise ValueError(
-            f"logits must be b k h w, got shape {tuple(logits.shape)}"
+            f"logits must be b k h w with k classes, at least one, "
+            f"got shape {tuple(logits.shape)}"
         )
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")

@@ -40,10 +40,6 @@ LINES = PALETTE[[4, 5, 2, 0, 6, 1]]
 VOID = 255  # the label of a pixel that does not count
 VOID_COLOR = (0, 0, 0)
 
-# ImageNet's statistics, on the scale 0..255, as in the official configs.
-MEAN = (123.675, 116.28, 103.53)
-STD = (58.395, 57.12, 57.375)
-
 
 def use_book_style() -> None:
     """Set matplotlib's defaults to the book's.
@@ -247,29 +243,12 @@ def sample_photo(size: int | None = None) -> Tensor:
     return photo.clamp(0, 1).contiguous()
 
 
-def normalize(image: Tensor) -> Tensor:
-    """From 0..1 to what the networks were trained on: `... 3 h w`, same shape.
-
-    Subtracts ImageNet's mean and divides by its standard deviation, channel
-    by channel. Raises ValueError for another shape and for integers.
-    """
-    if image.ndim < 3 or image.shape[-3] != 3:
-        raise ValueError(
-            f"image must have shape ... 3 h w, got {tuple(image.shape)}"
-        )
-    if not image.is_floating_point():
-        raise ValueError(f"image must be float in 0..1, got {image.dtype}")
-    mean = image.new_tensor(MEAN)[:, None, None]
-    std = image.new_tensor(STD)[:, None, None]
-    return (image * 255 - mean) / std
-
-
 def _pyplot():
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "plots need matplotlib: pip install 'segformer-tutorial[book]'"
+            "plots need matplotlib: pip install matplotlib"
         ) from error
     return plt
 

@@ -34,7 +34,7 @@ FORMAT, VERSION = "segformer-tutorial", "1"
 PICKLES = (".pth", ".pt", ".bin")
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 UNCLEAR = (None, "other")  # licences that have to be read
-EXTRA = "pip install 'segformer-tutorial[weights]'"
+EXTRA = "pip install safetensors huggingface_hub"
 
 logger = logging.getLogger(__name__)
 
@@ -306,8 +306,9 @@ def _tensors(state, where: str) -> dict[str, Tensor]:
                 f"{where}: must hold tensors by name, got "
                 f"{type(x).__name__} for {name!r}"
             )
-    if all(name.startswith("module.") for name in state):
-        return {name.removeprefix("module."): x for name, x in state.items()}
+    for wrapper in ("_orig_mod.", "module."):  # torch.compile, DataParallel
+        if all(name.startswith(wrapper) for name in state):
+            state = {name.removeprefix(wrapper): x for name, x in state.items()}
     return dict(state)
 
 

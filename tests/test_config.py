@@ -164,3 +164,17 @@ def test_no_stages():
     none = dict.fromkeys(PER_STAGE, ())
     with pytest.raises(ValueError, match="entry per stage, got none"):
         SegFormerConfig(**none)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("num_classes", 2.5),
+        ("num_classes", "19"),
+        ("depths", (2.0, 2, 2, 2)),
+        ("dims", (32, "64", 160, 256)),
+    ],
+)
+def test_numbers_that_are_not_whole(name, bad):
+    with pytest.raises(ValueError, match=f"{name} must .*whole"):
+        SegFormerConfig(**{name: bad})

@@ -1,9 +1,10 @@
-"""The data is found in a clone, and missed with a message elsewhere."""
+"""Pictures are normalised; the data is found, or missed with a message."""
 
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from segformer_tutorial import data
 from segformer_tutorial.data import data_folder
@@ -22,7 +23,7 @@ def test_found_in_a_checkout():
 
 def test_explicit_path(tmp_path):
     assert data_folder(tmp_path) == tmp_path
-    with pytest.raises(FileNotFoundError, match="nowhere: is no folder"):
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         data_folder(tmp_path / "nowhere")
 
 
@@ -52,3 +53,19 @@ def test_copied_files_do_not_need_the_metadata(monkeypatch, tmp_path):
     installed(monkeypatch, tmp_path)
     with pytest.raises(FileNotFoundError, match="the book's repository"):
         data_folder()
+
+
+def test_normalize_centres_imagenet_s_mean():
+    mean = torch.tensor(data.MEAN).view(3, 1, 1) / 255
+    std = torch.tensor(data.STD).view(3, 1, 1) / 255
+    image = torch.cat([mean, mean + std, mean - 2 * std], dim=2)
+    expected = torch.tensor([0.0, 1.0, -2.0]).expand(3, 1, 3)
+    torch.testing.assert_close(
+        data.normalize(image), expected, atol=1e-5, rtol=0
+    )
+    batch = data.normalize(image[None].double())
+    assert batch.shape == (1, 3, 1, 3) and batch.dtype == torch.float64
+    with pytest.raises(ValueError, match=r"\.\.\. 3 h w, got \(1, 3\)"):
+        data.normalize(image[0])
+    with pytest.raises(ValueError, match=r"float in 0\.\.1, got torch.uint8"):
+        data.normalize(image.byte())

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -103,3 +104,12 @@ def test_onnx_with_any_batch_and_size(net, tmp_path):
             session.run(["logits"], {"images": x.numpy()})[0]
         ),
     )
+
+
+def test_traces_with_gradients_on(net):
+    """The tracer checks its graph without gradients: both must agree."""
+    x = torch.randn(1, 3, 64, 96)
+    with warnings.catch_warnings():  # tracing is deprecated, and warns a lot
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(net, x)
+    torch.testing.assert_close(traced(x), net(x))

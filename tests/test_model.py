@@ -370,3 +370,13 @@ def test_labels_of_half_precision_logits(dtype, chunk_size):
     expected = resize(logits.float(), (61, 97)).argmax(dim=1)
     labels = labels_from_logits(logits, (61, 97), chunk_size=chunk_size)
     assert torch.equal(labels, expected)
+
+
+def test_name_in_place_of_a_config():
+    with pytest.raises(TypeError, match="got 'b0'; .*from_preset"):
+        SegFormer("b0")
+
+
+def test_labels_need_a_class():
+    with pytest.raises(ValueError, match="at least one"):
+        labels_from_logits(torch.zeros(1, 0, 4, 4), (8, 8))

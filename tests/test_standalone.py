@@ -133,3 +133,9 @@ def test_package_imports_without_the_extras():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_the_readme_names_these_files():
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    names = ", ".join(f"`{name}.py`" for name in FILES)
+    assert names in readme
