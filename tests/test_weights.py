@@ -1163,7 +1163,7 @@ def test_without_huggingface_hub(model, monkeypatch):
 @pytest.fixture
 def offline(tmp_path, monkeypatch):
     """The real library in offline mode, with a cache of its own."""
-    constants = pytest.importorskip("huggingface_hub").constants
+    constants = pytest.importorskip("huggingface_hub.constants")
     cache = tmp_path / "cache"
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
