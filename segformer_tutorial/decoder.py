@@ -65,6 +65,7 @@ class AllMLPDecoder(nn.Module):
         kernels = [weight[:, :, None, None] for weight in weights]
         x = F.conv2d(maps[0], kernels[0], bias)
         for map_, kernel in zip(maps[1:], kernels[1:], strict=True):
+            # The tracer wants one graph, with gradients and without.
             if torch.is_grad_enabled() or torch.jit.is_tracing():
                 x += resize(F.conv2d(map_, kernel), x.shape[2:])
                 continue
