@@ -32,43 +32,9 @@ class SegFormerConfig:
     layer_norm_eps: float | None = None
 
     def __post_init__(self):
-        stages = len(self.dims)
-        if not stages:
-            raise ValueError("dims must have an entry per stage, got none")
-        for name in PER_STAGE:
-            values = tuple(getattr(self, name))  # a list from JSON becomes one
-            object.__setattr__(self, name, values)
-            kind = (int, float) if name == "expansion_ratios" else int
-            if len(values) != stages or not all(
-                isinstance(v, kind) and v > 0 for v in values
-            ):
-                raise ValueError(
-                    f"{name} must hold {stages} positive numbers, one for "
-                    "each entry of dims, whole ones but for expansion_ratios, "
-                    f"got {values}"
-                )
-        for dim, heads in zip(self.dims, self.num_heads, strict=True):
-            if dim % heads:
-                raise ValueError(
-                    f"num_heads must divide dims stage by stage, "
-                    f"got {heads} heads for a width of {dim}"
-                )
-        for name in ("decoder_dim", "num_classes", "in_channels"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"{name} must be at least 1 and whole, got {value!r}"
-                )
-        if self.layer_norm_eps is not None and not self.layer_norm_eps > 0:
-            raise ValueError(
-                f"layer_norm_eps must be positive or None, "
-                f"got {self.layer_norm_eps}"
-            )
-        for name in ("drop_path", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must lie in [0, 1), got {getattr(self, name)}"
-                )
+        for name in PER_STAGE:  # a list, as from JSON, becomes a tuple
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_config(self)
 
 
 PER_STAGE = (
@@ -80,6 +46,47 @@ PER_STAGE = (
     "patch_sizes",
     "strides",
 )
+
+
+def check_config(config: SegFormerConfig) -> None:
+    """Raise ValueError for numbers that no SegFormer can have."""
+    stages = len(config.dims)
+    if not stages:
+        raise ValueError("dims must have an entry per stage, got none")
+    for name in PER_STAGE:
+        values = getattr(config, name)
+        kind = (int, float) if name == "expansion_ratios" else int
+        if len(values) != stages or not all(
+            isinstance(v, kind) and v > 0 for v in values
+        ):
+            raise ValueError(
+                f"{name} must hold {stages} positive numbers, one for "
+                "each entry of dims, whole ones but for expansion_ratios, "
+                f"got {values}"
+            )
+    for dim, heads in zip(config.dims, config.num_heads, strict=True):
+        if dim % heads:
+            raise ValueError(
+                f"num_heads must divide dims stage by stage, "
+                f"got {heads} heads for a width of {dim}"
+            )
+    for name in ("decoder_dim", "num_classes", "in_channels"):
+        value = getattr(config, name)
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(
+                f"{name} must be at least 1 and whole, got {value!r}"
+            )
+    if config.layer_norm_eps is not None and not config.layer_norm_eps > 0:
+        raise ValueError(
+            f"layer_norm_eps must be positive or None, "
+            f"got {config.layer_norm_eps}"
+        )
+    for name in ("drop_path", "dropout"):
+        if not 0 <= getattr(config, name) < 1:
+            raise ValueError(
+                f"{name} must lie in [0, 1), got {getattr(config, name)}"
+            )
+
 
 WIDE = {"dims": (64, 128, 320, 512)}
 

@@ -125,15 +125,7 @@ class MixTransformer(nn.Module):
     def __init__(self, config: SegFormerConfig):
         super().__init__()
         self.in_channels = config.in_channels
-        # One window for each reduction to merge, in whole strides.
-        self.min_side = max(
-            stride * ratio
-            for stride, ratio in zip(
-                itertools.accumulate(config.strides, operator.mul),
-                config.reduction_ratios,
-                strict=True,
-            )
-        )
+        self.min_side = smallest_side(config)
         rates = drop_path_rates(config)
         self.stages = nn.ModuleList()
         in_channels = config.in_channels
@@ -155,22 +147,39 @@ class MixTransformer(nn.Module):
         self.apply(init_weights)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        if images.ndim != 4 or images.shape[1] != self.in_channels:
-            raise ValueError(
-                f"images must be b c h w with c = {self.in_channels}, "
-                f"got shape {tuple(images.shape)}"
-            )
-        if min(images.shape[2:]) < self.min_side:
-            raise ValueError(
-                f"images must be at least {self.min_side} pixels high and "
-                f"wide, got {images.shape[2]} x {images.shape[3]}"
-            )
+        check_images(images, self.in_channels, self.min_side)
         maps = []
         x = images
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
         return maps
+
+
+def smallest_side(config: SegFormerConfig) -> int:
+    """One window for each reduction to merge, counted in pixels."""
+    return max(
+        stride * ratio
+        for stride, ratio in zip(
+            itertools.accumulate(config.strides, operator.mul),
+            config.reduction_ratios,
+            strict=True,
+        )
+    )
+
+
+def check_images(images: Tensor, in_channels: int, min_side: int) -> None:
+    """Raise ValueError for images that the encoder cannot take."""
+    if images.ndim != 4 or images.shape[1] != in_channels:
+        raise ValueError(
+            f"images must be b c h w with c = {in_channels}, "
+            f"got shape {tuple(images.shape)}"
+        )
+    if min(images.shape[2:]) < min_side:
+        raise ValueError(
+            f"images must be at least {min_side} pixels high and "
+            f"wide, got {images.shape[2]} x {images.shape[3]}"
+        )
 
 
 def drop_path_rates(config: SegFormerConfig) -> list[list[float]]:

@@ -1,14 +1,10 @@
-"""What the tests compare with: the decoder as published, and a counter."""
+"""What the tests compare with: the decoder as published, and a distance."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-
-aten = torch.ops.aten
 
 
 def relative_error(ours: Tensor, theirs: Tensor) -> float:
@@ -32,27 +28,3 @@ def textbook_decoder(decoder: nn.Module, maps: Sequence[Tensor]) -> Tensor:
     x = decoder.fuse(torch.cat(wide[::-1], dim=1))
     x = torch.relu(decoder.norm(x))
     return decoder.classify(decoder.dropout(x))
-
-
-def count_macs(function, *inputs) -> Counter:
-    """Multiply-adds of a call by kind of operation; `total()` sums them up.
-
-    Linear layers, convolutions and the two products of attention are
-    counted. Biases, norms, activations and resizing are not. `mv` is a matrix
-    times a vector. Works on the meta device, where nothing is computed.
-    """
-    with (
-        torch.no_grad(),
-        FlopCounterMode(
-            display=False, custom_mapping={aten.mv: _matrix_vector}
-        ) as mode,
-    ):
-        function(*inputs)
-    counts = Counter()
-    for operation, flops in mode.get_flop_counts()["Global"].items():
-        counts[str(operation).removeprefix("aten.")] += flops // 2
-    return counts
-
-
-def _matrix_vector(matrix, vector, *args, out_shape=None, **kwargs) -> int:
-    return 2 * matrix[0] * matrix[1]

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import figures  # pytest finds it in tools/
+from diagrams.drawing import ACCENT, IMAGE
+from diagrams.model_map import TODAY, model_map
 from segformer_tutorial import SegFormer
 from segformer_tutorial.config import PRESETS
 
@@ -90,20 +92,19 @@ def test_no_text_is_cut_off_or_covers_another(name):
 @torch.no_grad()
 def test_shapes_in_the_map_are_the_model_s():
     model = SegFormer(PRESETS["b0"]).eval()
-    image = torch.zeros(1, 3, figures.IMAGE, figures.IMAGE)
+    image = torch.zeros(1, 3, IMAGE, IMAGE)
     shapes = [m.shape[1:] for m in model.encoder(image)]
     shapes.append(model(image).shape[1:])
-    root = ET.fromstring(figures.model_map("map").svg())
+    root = ET.fromstring(model_map("map").svg())
     written = [element.text for element in root.iter(f"{SVG}text")]
     for c, h, w in shapes:
         assert f"b {c} {h} {w}" in written
 
 
 def test_each_variant_has_its_own_part_in_colour():
-    drawn = {name: figures.model_map(name).svg() for name in figures.TODAY}
+    drawn = {name: model_map(name).svg() for name in TODAY}
     coloured = {
-        name: text.count(f'fill="{figures.ACCENT}"')
-        for name, text in drawn.items()
+        name: text.count(f'fill="{ACCENT}"') for name, text in drawn.items()
     }
     stages = len(PRESETS["b0"].dims)
     assert coloured["map"] == 0

@@ -7,10 +7,11 @@ norms, activations and resizing do not, unless a test says so.
 
 import pytest
 import torch
-from reference import count_macs, textbook_decoder
+from reference import textbook_decoder
 from torch import nn
 
 from segformer_tutorial import PRESETS, EfficientSelfAttention, SegFormer
+from segformer_tutorial.cost import count_macs
 
 TABLE_1A = {  # side of the image, billions
     "b0": (512, 8.4),

@@ -1,7 +1,7 @@
 """Compare the classes that the chapters quote with those of the package.
 
-    python tools/quotes.py          report the differences
-    python tools/quotes.py --fix    copy the package's text into the cells
+    python tools/quotes.py [FILE ...]          report the differences
+    python tools/quotes.py --fix [FILE ...]    copy the package's text
 
 A chapter shows a finished class in one cell tagged `quote`. The package is
 the authority: the cell holds its text, word for word, and nothing else.
@@ -100,9 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Report or mend the quotes; return 1 if a difference is left."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fix", action="store_true")
+    parser.add_argument("files", nargs="*", type=Path)
     options = parser.parse_args(arguments)
     known, left = package(), 0
-    for path in notebooks.paths():
+    for path in options.files or notebooks.paths():
         notebook = notebooks.read(path)
         messages = list(check(notebook, known, options.fix))
         for message in messages:

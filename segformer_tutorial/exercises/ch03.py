@@ -1,8 +1,4 @@
-"""Check an answer to one of the book's exercises: `check("ch03.ex1", mine)`.
-
-A checker takes the answer and returns what is wrong with it, or None. For a
-common mistake it names the misconception.
-"""
+"""Checkers of chapter 3, overlapping patch merging."""
 
 from collections.abc import Callable
 
@@ -10,65 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-def check(exercise: str, answer=None) -> None:
-    """Print whether the answer to an exercise is right, and if not, why.
-
-    `exercise` is written in the book above the stub. An answer that is None,
-    `...`, or a function that returns one of them, is not answered yet.
-    Raises ValueError for an exercise that does not exist.
-    """
-    if exercise not in CHECKERS:
-        raise ValueError(
-            f"exercise must be one of {', '.join(CHECKERS)}, got {exercise!r}"
-        )
-    try:
-        if answer is None or answer is ...:
-            raise NotAnsweredError
-        if callable(answer):
-            wrong = CHECKERS[exercise](answer)
-        else:
-            wrong = "not yet: give the function itself, not its result."
-    except NotAnsweredError:
-        wrong = "not answered yet."
-    print(f"{exercise}: {'right.' if wrong is None else wrong}")
-
-
-class NotAnsweredError(Exception):
-    """The reader's function is still a stub."""
-
-
-def ask(answer: Callable, *arguments):
-    """Call the reader's function, or raise if it is still a stub."""
-    value = answer(*arguments)
-    parts = list(value) if isinstance(value, tuple | list) else [value]
-    if any(part is None or part is ... for part in parts):
-        raise NotAnsweredError
-    return value
-
-
-def judge(
-    got: list,
-    cases: list[tuple],
-    true: Callable,
-    mistakes: list[tuple[Callable, str]],
-    otherwise: Callable,
-) -> str | None:
-    """Compare the answers to all cases with the true and the mistaken ones.
-
-    mistakes: a rule that is wrong, and what to say to one who follows it.
-    otherwise: what to say of the first case with another answer.
-    """
-    if got == [true(*case) for case in cases]:
-        return None
-    for rule, mistake in mistakes:
-        if got == [rule(*case) for case in cases]:
-            return mistake
-    return next(
-        otherwise(case, said)
-        for case, said in zip(cases, got, strict=True)
-        if said != true(*case)
-    )
+from .checking import ask, judge
 
 
 def sides_for(answer: Callable) -> str | None:

@@ -1,0 +1,5 @@
+"""Checkers of chapter 5, Mix-FFN."""
+
+from collections.abc import Callable
+
+CHECKERS: dict[str, Callable] = {}

@@ -1,0 +1,7 @@
+"""The diagrams of chapter 5."""
+
+from collections.abc import Callable
+
+from .drawing import Drawing
+
+DRAWINGS: dict[str, Callable[[], Drawing]] = {}

@@ -1,0 +1,311 @@
+"""The map of the model, with the part of a chapter in colour."""
+
+from .drawing import (
+    ACCENT,
+    ACCENT_INK,
+    ACCENT_PALE,
+    B0,
+    IMAGE,
+    INK,
+    LINE,
+    MUTED,
+    PALE,
+    SIDES,
+    Drawing,
+)
+
+TODAY = {
+    "map": ("", ()),
+    "map_patch_embedding": (
+        "the four overlap patch embeddings, one at the head of each stage",
+        ("patch_embedding",),
+    ),
+    "map_attention": (
+        "the efficient self-attention in the blocks of every stage",
+        ("attention",),
+    ),
+    "map_mix_ffn": (
+        "the Mix-FFN in the blocks of every stage",
+        ("mix_ffn",),
+    ),
+    "map_block": (
+        "the transformer blocks of every stage, attention and Mix-FFN with "
+        "their frame",
+        ("attention", "mix_ffn", "block"),
+    ),
+    "map_encoder": (
+        "the whole encoder: all four stages and the four maps that they give",
+        ("patch_embedding", "attention", "mix_ffn", "block", "norm", "maps"),
+    ),
+    "map_decoder": (
+        "the all-MLP decoder: linear layers, upsampling, fuse and classify",
+        ("unify", "fuse", "decoder"),
+    ),
+    "map_model": (
+        "everything, from the first patch embedding to the classifier",
+        (
+            "patch_embedding",
+            "attention",
+            "mix_ffn",
+            "block",
+            "norm",
+            "maps",
+            "unify",
+            "fuse",
+            "decoder",
+        ),
+    ),
+}
+
+
+def scene(d: Drawing, x: float, y: float, size: float, labels: bool) -> None:
+    """A little landscape, as a photo or as labels."""
+    colours = ["#56b4e9", "#009e73", "#e69f00", "#d55e00"]
+    if not labels:
+        colours = ["#cfe3f0", "#8fa58a", "#d9c7a3", "#b08a76"]
+    sky, hill, field, house = colours
+    s = size / 48
+
+    def at(*points: tuple[float, float]) -> list[tuple[float, float]]:
+        return [(x + px * s, y + py * s) for px, py in points]
+
+    d.polygon(*at((0, 0), (48, 0), (48, 48), (0, 48)), fill=sky)
+    d.polygon(
+        *at((0, 30), (16, 14), (34, 30), (48, 22), (48, 48), (0, 48)), fill=hill
+    )
+    d.polygon(*at((0, 36), (48, 32), (48, 48), (0, 48)), fill=field)
+    d.polygon(*at((26, 40), (26, 30), (32, 25), (38, 30), (38, 40)), fill=house)
+    d.rect(x, y, size, size, fill="none", radius=0)
+
+
+def model_map(name: str) -> Drawing:
+    """The whole model, with today's part in the accent colour."""
+    words, today = TODAY[name]
+    maps = ", ".join(
+        f"1/{IMAGE // n} ({n} x {n}, {c} channels)"
+        for n, c in zip(SIDES, B0.dims, strict=True)
+    )
+    desc = (
+        f"An image of {IMAGE} x {IMAGE} goes down through four stages. Each "
+        "stage is an overlap patch embedding, transformer blocks (efficient "
+        "self-attention, then Mix-FFN) and a norm. Each gives a map, which is "
+        f"also what the next stage starts from: {maps}. The all-MLP decoder "
+        f"takes the four maps: a linear layer to {B0.decoder_dim} channels "
+        "for each, upsampling to the first map's size, fuse, classify. The "
+        "logits have a quarter of the image's side; they are resized and the "
+        "largest one gives each pixel its label. "
+        + (f"In colour: {words}." if words else "Nothing is highlighted.")
+    )
+    title = "The map of SegFormer-B0"
+    d = Drawing(490, 876, title + (f": {words}" if words else ""), desc)
+
+    def on(part: str) -> bool:
+        return part in today
+
+    pe_x, pe_w, wire_x = 6, 94, 84
+    block_x, block_w = 112, 172
+    norm_x, norm_w = 298, 50
+    map_x, label_x = 366, 354
+    frame_y, pitch, box_h = 76, 116, 60
+    unify_w = 106
+    unify_x = [20 + (unify_w + 8) * (3 - i) for i in range(4)]
+    decoder_y = frame_y + 4 * pitch + 18
+
+    scene(d, wire_x - 20, 6, 40, labels=False)
+    d.text(112, 24, "image", anchor="start", bold=True)
+    shape = f"b c h w = b {B0.in_channels} {IMAGE} {IMAGE}"
+    d.text(112, 43, shape, anchor="start", mono=True, fill=MUTED)
+    d.line((wire_x, 46), (wire_x, frame_y + 22))
+
+    for i, (n, c) in enumerate(zip(SIDES, B0.dims, strict=True)):
+        top = frame_y + i * pitch
+        y = top + 22
+        middle = y + box_h / 2
+
+        d.text(pe_x, top + 15, f"stage {i + 1}", anchor="start", bold=True)
+        d.box(
+            pe_x,
+            y,
+            pe_w,
+            box_h,
+            "overlap",
+            "patch",
+            "embedding",
+            on=on("patch_embedding"),
+        )
+        d.line((pe_x + pe_w, middle), (block_x, middle))
+        d.rect(
+            block_x,
+            top - 3,
+            block_w,
+            box_h + 32,
+            fill=ACCENT_PALE if on("block") else PALE,
+            stroke=ACCENT if on("block") else LINE,
+            width=2.5 if on("block") else 1.5,
+        )
+        d.text(
+            block_x + 8,
+            top + 15,
+            f"block × {B0.depths[i]}",
+            anchor="start",
+            fill=ACCENT_INK if on("block") else INK,
+        )
+        d.text(
+            block_x + block_w - 8,
+            top + 15,
+            "b h w c",
+            size=14,
+            anchor="end",
+            mono=True,
+            fill=MUTED,
+        )
+        d.box(
+            block_x + 6,
+            y,
+            84,
+            box_h,
+            "efficient",
+            "self-",
+            "attention",
+            on=on("attention"),
+        )
+        d.line((block_x + 90, middle), (block_x + 102, middle), arrow=False)
+        d.box(block_x + 102, y, 64, box_h, "Mix-", "FFN", on=on("mix_ffn"))
+        d.line((block_x + block_w, middle), (norm_x, middle))
+        d.box(norm_x, y, norm_w, box_h, "norm", on=on("norm"))
+        d.line((norm_x + norm_w, middle), (map_x, middle))
+
+        # the map, its side drawn to scale; its shape in two notations
+        size = n * 44 / SIDES[0]
+        d.text(
+            label_x,
+            top + 13,
+            f"1/{IMAGE // n}",
+            anchor="start",
+            bold=True,
+            fill=ACCENT_INK if on("maps") else INK,
+        )
+        if i == 0:
+            d.text(
+                label_x + 40,
+                top + 13,
+                "b c h w",
+                size=14,
+                anchor="start",
+                mono=True,
+                fill=MUTED,
+            )
+        d.rect(
+            map_x,
+            middle - size / 2,
+            size,
+            size,
+            fill=ACCENT if on("maps") else "#adb5bd",
+            stroke=ACCENT_INK if on("maps") else MUTED,
+            radius=0,
+        )
+        d.text(
+            label_x,
+            y + box_h + 9,
+            f"b {c} {n} {n}",
+            size=14,
+            anchor="start",
+            mono=True,
+            fill=MUTED,
+        )
+
+        if i < 3:  # on to the next stage
+            x0, turn = norm_x + norm_w / 2, y + box_h + 20
+            d.line(
+                (x0, y + box_h), (x0, turn), (wire_x, turn), (wire_x, y + pitch)
+            )
+        bus, turn = 460 + 7 * (3 - i), decoder_y - 30 + 6 * (3 - i)
+        unify = unify_x[i] + unify_w / 2
+        d.line(
+            (map_x + size, middle),
+            (bus, middle),
+            (bus, turn),
+            (unify, turn),
+            (unify, decoder_y + 10),
+        )
+
+    framed = on("decoder")
+    d.parts.insert(
+        1,
+        f'<rect x="10" y="{decoder_y}" width="468" height="184" rx="5" '
+        f'fill="{ACCENT_PALE if framed else PALE}" '
+        f'stroke="{ACCENT if framed else LINE}" '
+        f'stroke-width="{2.5 if framed else 1.5}"/>',
+    )
+    y = decoder_y + 10
+    for i, (n, c) in enumerate(zip(SIDES, B0.dims, strict=True)):
+        centre = unify_x[i] + unify_w / 2
+        d.box(
+            unify_x[i],
+            y,
+            unify_w,
+            46,
+            "linear",
+            f"{c} → {B0.decoder_dim}",
+            on=on("unify"),
+        )
+        d.line((centre, y + 46), (centre, y + 76))
+        factor = SIDES[0] // n
+        if factor > 1:
+            d.text(
+                centre + 8,
+                y + 65,
+                f"resize × {factor}",
+                anchor="start",
+                fill=MUTED,
+            )
+    d.box(20, y + 76, 448, 32, "fuse", on=on("fuse"))
+    d.line((244, y + 108), (244, y + 136))
+    d.text(
+        256,
+        y + 127,
+        f"b {B0.decoder_dim} {SIDES[0]} {SIDES[0]}",
+        size=14,
+        anchor="start",
+        mono=True,
+        fill=MUTED,
+    )
+    d.text(
+        20,
+        y + 127,
+        "all-MLP decoder",
+        anchor="start",
+        bold=True,
+        fill=ACCENT_INK if framed else INK,
+    )
+    d.box(164, y + 136, 160, 32, "classify", on=on("fuse"))
+    y += 168
+    d.line((244, y), (244, y + 40))
+    d.text(256, y + 32, "logits", anchor="start", bold=True)
+    d.text(
+        312,
+        y + 32,
+        f"b {B0.num_classes} {SIDES[0]} {SIDES[0]}",
+        size=14,
+        anchor="start",
+        mono=True,
+        fill=MUTED,
+    )
+    d.rect(150, y + 40, 188, 30, fill=PALE)
+    d.text(244, y + 60, "resize, then argmax")
+    d.line((244, y + 70), (244, y + 88))
+    scene(d, 224, y + 88, 40, labels=True)
+    d.text(276, y + 105, "labels", anchor="start", bold=True)
+    d.text(
+        276,
+        y + 124,
+        f"b {IMAGE} {IMAGE}",
+        size=14,
+        anchor="start",
+        mono=True,
+        fill=MUTED,
+    )
+    return d
+
+
+DRAWINGS = {name: lambda name=name: model_map(name) for name in TODAY}

@@ -1,0 +1,82 @@
+"""Count what a chapter is made of, as a table in Markdown.
+
+    python tools/measures.py [FILE ...]
+
+The cells that prepare Colab are left out. A cell shows something if it has an
+output. A check is an `assert`, an `assert_close` or the `check` of an
+exercise. Diagrams are the SVG files that the text shows.
+"""
+
+import re
+import sys
+from pathlib import Path
+from statistics import median
+
+import notebooks
+
+COLUMNS = (
+    "chapter",
+    "code cells",
+    "lines: median",
+    "longest",
+    "longest but quotes",
+    "words a cell",
+    "show something",
+    "checks",
+    "pictures",
+    "diagrams",
+    "MB",
+)
+
+
+def measure(path: Path) -> tuple:
+    """Return one row of the table."""
+    cells = [
+        cell
+        for cell in notebooks.read(path).cells
+        if cell.get("id") not in (notebooks.BADGE_ID, notebooks.BOOTSTRAP_ID)
+    ]
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    text = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    prose = re.sub(r"!\[[^]]*\]\([^)]*\)", "", "\n".join(text))
+    lines = [
+        sum(bool(line.strip()) for line in cell.source.splitlines())
+        for cell in code
+    ]
+    own = [
+        n
+        for n, cell in zip(lines, code, strict=True)
+        if "quote" not in cell.metadata.get("tags", [])
+    ]
+    return (
+        path.stem,
+        len(code),
+        f"{median(lines):g}",
+        max(lines),
+        max(own),
+        round(len(re.findall(r"\w+", prose)) / len(code)),
+        f"{sum(bool(cell.outputs) for cell in code) / len(code):.0%}",
+        sum(
+            bool(re.search(r"\bassert|\bcheck\(", cell.source)) for cell in code
+        ),
+        sum(
+            "image/png" in output.get("data", {})
+            for cell in code
+            for output in cell.outputs
+        ),
+        len(re.findall(r"\]\([^)]*\.svg\)", "\n".join(text))),
+        f"{path.stat().st_size / 1e6:.2f}",
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    print("|", " | ".join(COLUMNS), "|")
+    print("|", " | ".join("---" for _ in COLUMNS), "|")
+    files = [Path(name) for name in sys.argv[1:]] or notebooks.paths()
+    for path in files:
+        print("|", " | ".join(map(str, measure(path))), "|")
+
+
+if __name__ == "__main__":
+    main()
