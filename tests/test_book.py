@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from test_standalone import FILES
 
 import address
 import guards
@@ -41,6 +42,26 @@ def test_quotes_are_the_packages_text(path):
 
 def test_a_class_is_quoted_once():
     assert quotes.repeated(map(notebooks.read, NOTEBOOKS)) == []
+
+
+def test_every_class_of_the_model_is_quoted():
+    """All classes of the files that the README tells readers to copy."""
+    named = {
+        name
+        for path in NOTEBOOKS
+        for _, cell in quotes.quotes(notebooks.read(path))
+        for name in quotes.quoted(cell.source)
+    }
+    classes = {
+        name
+        for file in FILES
+        for name, text in quotes.definitions(
+            (quotes.PACKAGE / f"{file}.py").read_text(encoding="utf-8")
+        )
+        if re.search(r"^class ", text, re.MULTILINE)
+    }
+    assert len(classes) == 11
+    assert classes <= named
 
 
 def test_contents_and_files_agree():
