@@ -1,4 +1,128 @@
-"""Answers to chapter 5: the right ones, and mistakes with their words."""
+"""Answers to chapter 5: the right ones, and mistakes with their words.
 
-RIGHT: dict = {}
-WRONG: list = []
+Nothing here is shared with the checkers' own formulas.
+"""
+
+import torch
+from torch import nn
+
+
+def count(*layers):
+    return sum(p.numel() for layer in layers for p in layer.parameters())
+
+
+def parameters(
+    dim, ratio, *, groups=True, bias=(1, 1, 1), first=None, size=(3, 3)
+):
+    """Build the layers and count: nothing is shared with the formula."""
+    hidden, first = dim * ratio, first or dim * ratio
+    with torch.device("meta"):
+        return count(
+            nn.Linear(dim, first, bias=bool(bias[0])),
+            nn.Conv2d(
+                first,
+                hidden,
+                size,
+                groups=first if groups else 1,
+                bias=bool(bias[1]),
+            ),
+            nn.Linear(hidden, dim, bias=bool(bias[2])),
+        )
+
+
+def layers(rows, columns, k):
+    """Let the news spread until every place has it."""
+    reach, met, n = k // 2, set(), 0
+    every = {(y, x) for y in range(rows) for x in range(columns)}
+    span = range(-reach, reach + 1)
+    while met != every:
+        n += 1
+        met = {
+            (y, x)
+            for y, x in every
+            if any(
+                (y + i, x + j) in met or (y + i, x + j) not in every
+                for i in span
+                for j in span
+            )
+        }
+    return n
+
+
+def kernel(*places, value=1.0, bias=0.0, dtype=torch.float32):
+    """`value` at these places of each channel's kernel, zero elsewhere."""
+
+    def answer(hidden):
+        weight = torch.zeros(hidden, 1, 3, 3, dtype=dtype)
+        for y, x in places:
+            weight[:, 0, y, x] = value
+        return weight, torch.full((hidden,), bias, dtype=dtype)
+
+    return answer
+
+
+def ordinary(hidden):
+    weight = torch.zeros(hidden, hidden, 3, 3)
+    weight[range(hidden), range(hidden), 1, 1] = 1
+    return weight, torch.zeros(hidden)
+
+
+NINE = [(y, x) for y in range(3) for x in range(3)]
+
+RIGHT: dict = {
+    "ch05.ex1": parameters,
+    "ch05.ex2": layers,
+    "ch05.ex3": kernel((1, 1)),
+}
+WRONG: list = [
+    ("ch05.ex1", lambda d, r: parameters(d, r, bias=(0, 0, 0)),
+     "biases are missing"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, bias=(1, 0, 1)),
+     "so has the convolution"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, bias=(0, 1, 1)),
+     "so has the convolution"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, bias=(1, 1, 0)),
+     "second linear layer is missing"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, bias=(1, 1, 0)) + d * r,
+     "dim outputs"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, groups=False), "every pair"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, first=d), "widens inside"),
+    ("ch05.ex1", lambda d, r: parameters(d, r, size=(3, 1)), "nine weights"),
+    ("ch05.ex1", lambda d, r: count(nn.Linear(d, d * r), nn.Linear(d * r, d)),
+     "plain FFN"),
+    ("ch05.ex1", lambda d, r: 35_648, "for dim 32 and expansion 4"),
+    ("ch05.ex2", lambda h, w, k: layers(max(h, w), max(h, w), k), "longer"),
+    ("ch05.ex2", lambda h, w, k: layers(2 * min(h, w), 2 * max(h, w), k),
+     "meets in the middle"),
+    ("ch05.ex2", lambda h, w, k: layers(h, w, 3), "larger one carries"),
+    ("ch05.ex2", lambda h, w, k: layers(h, w, 2 * k - 1),
+     "not kernel_size - 1"),
+    ("ch05.ex2", lambda h, w, k: layers(h, w, 2 * k + 1), "not kernel_size."),
+    ("ch05.ex2", lambda h, w, k: layers(h // 2 * 2, w // 2 * 2, k),
+     "rounded up: with 15"),
+    ("ch05.ex2", lambda h, w, k: layers(h, w, 3) // (k // 2),
+     "may be a short one"),
+    ("ch05.ex2", lambda h, w, k: layers(h - 1, w - 1, k) if h > 1 else 0,
+     "rounded up: with 15"),
+    ("ch05.ex2", lambda h, w, k: layers(h - 2, w - 2, k) if h > 2 else 0,
+     "one place further"),
+    ("ch05.ex2", lambda h, w, k: 8, "7 x 40 places"),
+    ("ch05.ex3", kernel(*NINE), "adds up nine"),
+    ("ch05.ex3", kernel(*NINE, value=1 / 9), "mean of nine"),
+    ("ch05.ex3", kernel((0, 0)), "neighbour"),
+    ("ch05.ex3", kernel((2, 1)), "neighbour"),
+    ("ch05.ex3", kernel(), "zeros"),
+    ("ch05.ex3", kernel((1, 1), bias=1.0), "must be zero"),
+    ("ch05.ex3", kernel((1, 1), value=9.0), "differs"),
+    ("ch05.ex3", lambda n: (kernel((1, 1))(n)[0], torch.arange(1.0 * n)),
+     "must be zero"),
+    ("ch05.ex3", lambda n: (torch.rand(n, 1, 3, 3), torch.zeros(n)),
+     "same kernel"),
+    ("ch05.ex3", ordinary, "every pair"),
+    ("ch05.ex3", lambda n: (torch.ones(n), torch.zeros(n)),
+     "expected a weight of shape (24, 1, 3, 3)"),
+    ("ch05.ex3", lambda n: kernel((1, 1))(n)[0], "expected two tensors"),
+    ("ch05.ex3", lambda n: (1, 0), "expected two tensors"),
+    ("ch05.ex3", lambda n: (None, None), "not answered"),
+    ("ch05.ex3", kernel((1, 2), dtype=torch.float64), "neighbour"),
+]  # fmt: skip
