@@ -33,7 +33,7 @@ def bilinear_weights() -> Drawing:
         f"below. A point at y = {y}, x = {x} cuts it into four rectangles. "
         "The weight of a token is the area of the rectangle opposite to it: "
         + ", ".join(f"{weights[at]:g} for {corners[at]}" for at in corners)
-        + f". The weights sum to 1, the value is {value:g}.",
+        + f". The value is {value:g}.",
     )
     left, top, size = 40, 52, 200
     px, py = left + x * size, top + y * size
@@ -80,7 +80,6 @@ def bilinear_weights() -> Drawing:
         )
     d.line((column, top + 136), (column + 160, top + 136), arrow=False)
     d.text(column, top + 160, f"value {value:g}", anchor="start", bold=True)
-    d.text(column, top + 188, "weights sum to 1", anchor="start")
     d.text(
         left - 16,
         top + size + 40,
