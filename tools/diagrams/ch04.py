@@ -54,8 +54,8 @@ def attention_by_hand() -> Drawing:
     rows = (
         ("score", "dot product", [f"{s:g}" for s in scores]),
         ("scaled", f"score / √{len(QUERY)}", [f"{s:g}" for s in scaled]),
-        ("e to it", f"sum {total:.2f}", [f"{p:.2f}" for p in powers]),
-        ("weight", f"by {total:.2f}", rounded),
+        ("exponential", f"sum {total:.2f}", [f"{p:.2f}" for p in powers]),
+        ("weight", f"share of {total:.2f}", rounded),
     )
     for i, (name, how, shown) in enumerate(rows):
         y = 142 + 42 * i
