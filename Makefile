@@ -55,7 +55,7 @@ test: lint
 	$(call say,tests)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 	$(call say,notebooks: every stored output against a fresh run)
-	$(BIN)/python -m pytest --nbval --nbval-current-env \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --nbval-current-env \
 	  --nbval-cell-timeout=600 -n $(JOBS) --dist loadscope book
 
 run: $(READY)
