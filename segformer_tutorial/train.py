@@ -29,7 +29,7 @@ from .evaluate import evaluate
 from .metrics import ConfusionMatrix
 from .model import SegFormer
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
-from .transforms import Augmented, seed_of, train_transform
+from .transforms import AUGMENT, Augmented, seed_of, train_transform
 from .weights import (
     config_from_weights,
     load_weights,
@@ -66,6 +66,7 @@ class TrainConfig:
     accumulation: int = 1
     crop_size: int = 512
     short_side: int | None = None  # of the resized picture; its own by itself
+    augment: str = ",".join(AUGMENT)  # which of these, or none of them
     lr: float = 6e-5
     head_lr_factor: float = 10.0
     weight_decay: float = 0.01
@@ -266,7 +267,11 @@ def train(
     loader = DataLoader(
         Augmented(
             train_set,
-            train_transform(config.crop_size, short_side=config.short_side),
+            train_transform(
+                config.crop_size,
+                short_side=config.short_side,
+                augment=[x for x in config.augment.split(",") if x],
+            ),
             seed=config.seed,
         ),
         batch_sampler=StepSampler(

@@ -1,7 +1,7 @@
 """What happens to a picture and its labels before the network sees them."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -19,9 +19,14 @@ except ModuleNotFoundError as error:
 
 from .data import MEAN, STD, VOID
 
+AUGMENT = ("scale", "flip", "colour")
+
 
 def train_transform(
-    crop_size: int, *, short_side: int | None = None
+    crop_size: int,
+    *,
+    short_side: int | None = None,
+    augment: Collection[str] = AUGMENT,
 ) -> v2.Transform:
     """The official augmentation: uint8 `3 h w`, labels `h w` -> a crop.
 
@@ -30,16 +35,28 @@ def train_transform(
     (of the size at which the shorter side has `short_side` pixels, or of the
     picture's own size); crop, with at most 75 % of one class; flip; change
     brightness, contrast, saturation and hue; normalise; fill up with zeros
-    and void. Takes tv_tensors, `Image` and `Mask`.
+    and void. `augment` names which of "scale", "flip" and "colour" to do.
+    Takes tv_tensors, `Image` and `Mask`.
     Source: the official configs for ADE20K and Cityscapes. One thing is
     different: a picture that shrinks is smoothed first.
     """
+    unknown = sorted(set(augment) - set(AUGMENT))
+    if unknown:
+        raise ValueError(
+            f"augment must be of {', '.join(AUGMENT)}, got {', '.join(unknown)}"
+        )
+    factors = (0.5, 2.0) if "scale" in augment else (1.0, 1.0)
+    steps = [
+        RandomScale(factors, short_side=short_side),
+        RandomClassCrop(crop_size, max_share=0.75),
+    ]
+    if "flip" in augment:
+        steps.append(v2.RandomHorizontalFlip())
+    if "colour" in augment:
+        steps.append(photometric_distortion())
     return v2.Compose(
         [
-            RandomScale((0.5, 2.0), short_side=short_side),
-            RandomClassCrop(crop_size, max_share=0.75),
-            v2.RandomHorizontalFlip(),
-            photometric_distortion(),
+            *steps,
             v2.ToDtype(torch.float32, scale=True),
             v2.Normalize([m / 255 for m in MEAN], [s / 255 for s in STD]),
             PadTo(crop_size),

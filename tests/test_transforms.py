@@ -38,6 +38,15 @@ def test_training_sample():
     assert set(labels.unique().tolist()) <= {0, 1, 2, 3, VOID}
 
 
+def test_without_augmentation_it_is_the_picture_itself():
+    image, labels = scene(64, 64)
+    changed, same = train_transform(64, augment=())(image, labels)
+    torch.testing.assert_close(changed, normalize(image / 255))
+    assert torch.equal(same, labels.long())
+    with pytest.raises(ValueError, match="scale, flip, colour, got turn"):
+        train_transform(64, augment=("flip", "turn"))
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_labels_stay_under_their_pixels(seed):
     """Away from borders the class can be read off the picture."""
