@@ -1,0 +1,1 @@
+"""Drawn streets: rays, paints, things, and the plan of a street."""
