@@ -39,7 +39,8 @@ class DropPath(nn.Module):
 class TransformerBlock(nn.Module):
     """Attention, then Mix-FFN, each normalised first and added on.
 
-    b h w c -> b h w c. Source: Figure 2.
+    b h w c -> b h w c. Source: Figure 2 for the order, the official code for
+    the norms.
     """
 
     def __init__(
