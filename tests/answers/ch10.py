@@ -1,0 +1,165 @@
+"""Answers to chapter 10: the right ones, and mistakes with their words.
+
+Nothing here is shared with the checkers' own formulas.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from segformer_tutorial.recipe import segmentation_loss
+
+
+def pixels(scores, labels, void=None):
+    """The loss of each pixel, one by one; `void` is the class of void."""
+    found = []
+    b, _, h, w = scores.shape
+    for i in range(b):
+        for y in range(h):
+            for x in range(w):
+                k = labels[i, y, x].item()
+                if k == 255 and void is None:
+                    continue
+                k = void if k == 255 else k
+                z = [math.exp(s) for s in scores[i, :, y, x].tolist()]
+                found.append(-math.log(z[k] / sum(z)))
+    return found
+
+
+def by_loop(scores, labels):
+    found = pixels(scores, labels)
+    return sum(found) / max(1, len(found))
+
+
+def over(dim):
+    """Softmax over another dimension."""
+
+    def answer(scores, labels):
+        return F.nll_loss(
+            scores.log_softmax(dim), labels, ignore_index=255
+        ).item()
+
+    return answer
+
+
+def shares_of_label(scores, labels):
+    return torch.stack(
+        [
+            scores.softmax(1)[i, labels[i, y, x], y, x]
+            for i, y, x in (labels != 255).nonzero().tolist()
+        ]
+    )
+
+
+def per_picture(scores, labels):
+    found = [by_loop(scores[i : i + 1], labels[i : i + 1]) for i in (0, 1)]
+    return sum(found) / 2
+
+
+def of_constant(scores, shares):
+    total = math.log(sum(math.exp(s) for s in scores.tolist()))
+    pairs = zip(scores.tolist(), shares.tolist(), strict=True)
+    return sum(share * (total - s) for s, share in pairs)
+
+
+def fit(model, optimizer, images, labels, steps):
+    """With gradients set to None by hand, and the loss of the package."""
+    model.train()
+    values = []
+    while len(values) < steps:
+        for p in model.parameters():
+            p.grad = None
+        loss = segmentation_loss(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        values.append(loss.detach().item())
+    return values
+
+
+def variant(*, mode=True, zero=True, move=True, plain=True, count=0, scale=1.0):
+    """A loop with faults."""
+
+    def answer(model, optimizer, images, labels, steps):
+        values = []
+        if mode is True:
+            model.train()
+        for step in range(steps + count):
+            if mode == "leaves":
+                model.train(step == 0)
+            loss = scale * segmentation_loss(model(images), labels)
+            if zero:
+                optimizer.zero_grad()
+            loss.backward()
+            if move:
+                optimizer.step()
+            values.append(loss.item() if plain else loss)
+        return values
+
+    return answer
+
+
+def other_losses(*arguments):
+    return [2 * value for value in fit(*arguments)]
+
+
+RIGHT = {"ch10.ex1": by_loop, "ch10.ex2": of_constant, "ch10.ex3": fit}
+WRONG = [
+    ("ch10.ex1", lambda s, t: sum(pixels(s, t)) / t.numel(),
+     "divided by all pixels"),
+    ("ch10.ex1", lambda s, t: sum(pixels(s, t)), "this is the sum"),
+    ("ch10.ex1", lambda s, t: sum(pixels(s, t, 0)) / t.numel(),
+     "as class 0"),
+    ("ch10.ex1", lambda s, t: sum(pixels(s, t, 0)) / (t != 255).sum(),
+     "in the sum"),
+    ("ch10.ex1", lambda s, t: F.cross_entropy(s, t.clamp(max=3)),
+     "the last class"),
+    ("ch10.ex1", over(0), "wrong dimension"),
+    ("ch10.ex1", over(2), "wrong dimension"),
+    ("ch10.ex1", over(3), "wrong dimension"),
+    ("ch10.ex1", lambda s, t: -shares_of_label(s, t).mean(),
+     "logarithm is missing"),
+    ("ch10.ex1", lambda s, t: 1 - shares_of_label(s, t).mean(),
+     "logarithm is missing"),
+    ("ch10.ex1", lambda s, t: -shares_of_label(s, t).mean().log(),
+     "too late"),
+    ("ch10.ex1", lambda s, t: F.nll_loss(s, t, ignore_index=255),
+     "scores themselves"),
+    ("ch10.ex1", lambda s, t: -by_loop(s, t), "sign is missing"),
+    ("ch10.ex1", lambda s, t: by_loop(s, t) / math.log(2), "base 2"),
+    ("ch10.ex1", lambda s, t: by_loop(s, t) / 4, "over the classes too"),
+    ("ch10.ex1", per_picture, "pictures' means"),
+    ("ch10.ex1", lambda s, t: F.cross_entropy(s, t, ignore_index=255),
+     "all are void"),
+    ("ch10.ex1", lambda s, t: s.log_softmax(1).gather(1, t[:, None]).mean(),
+     "255 is no class"),
+    ("ch10.ex1", lambda s, t: s @ t, "it stops with"),
+    ("ch10.ex1", lambda s, t: s, "one number"),
+    ("ch10.ex1", lambda s, t: 7.0, "got 7.000"),
+    ("ch10.ex2", lambda s, p: math.log(len(s)), "loss of equal scores"),
+    ("ch10.ex2", lambda s, p: torch.special.entr(p).sum(),
+     "best constant scores"),
+    ("ch10.ex2", lambda s, p: F.cross_entropy(p.clamp(min=1e-30).log(),
+                                              s.softmax(0)), "swapped"),
+    ("ch10.ex2", lambda s, p: -s.log_softmax(0).mean(), "weigh the same"),
+    ("ch10.ex2", lambda s, p: -s.log_softmax(0).sum(), "weigh the same"),
+    ("ch10.ex2", lambda s, p: -of_constant(s, p), "sign is missing"),
+    ("ch10.ex2", lambda s, p: -(s @ p), "softmax is missing"),
+    ("ch10.ex2", lambda s, p: -(s.softmax(0) @ p).log(), "too late"),
+    ("ch10.ex2", lambda s, p: 1 - s.softmax(0) @ p, "logarithm is missing"),
+    ("ch10.ex2", lambda s, p: of_constant(s, p) / len(s), "divide by k"),
+    ("ch10.ex2", lambda s, p: s, "one number"),
+    ("ch10.ex2", lambda s, p: 7.0, "got 7.000"),
+    ("ch10.ex3", variant(mode=False), "in evaluation mode"),
+    ("ch10.ex3", variant(mode="leaves"), "in evaluation mode"),
+    ("ch10.ex3", variant(zero=False), "add up"),
+    ("ch10.ex3", variant(move=False), "no weight has moved"),
+    ("ch10.ex3", variant(plain=False), "memory grows"),
+    ("ch10.ex3", variant(mode=False, zero=False, plain=False),
+     "memory grows"),
+    ("ch10.ex3", variant(count=1), "expected 4 losses"),
+    ("ch10.ex3", variant(scale=0.5), "not those of plain steps"),
+    ("ch10.ex3", other_losses, "the losses are not"),
+    ("ch10.ex3", lambda *a: [0.0] * 4, "never called"),
+    ("ch10.ex3", lambda m, o, x, y, n: m(x), "a list with one loss"),
+]  # fmt: skip
