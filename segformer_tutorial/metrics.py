@@ -19,15 +19,7 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, *, ignore_index: int = 255):
-        if num_classes < 1:
-            raise ValueError(
-                f"num_classes must be at least 1, got {num_classes}"
-            )
-        if 0 <= ignore_index < num_classes:
-            raise ValueError(
-                "ignore_index must not be one of the classes "
-                f"0..{num_classes - 1}, got {ignore_index}"
-            )
+        check_sizes(num_classes, ignore_index)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
@@ -35,67 +27,18 @@ class ConfusionMatrix:
     def update(self, predicted: Tensor, true: Tensor) -> None:
         """Count the pixels of two maps of labels: integers of one shape.
 
-        Raises ValueError for floats, for different shapes, and for a label
-        that is neither a class nor, among the true ones, ignored. Predictions
-        are checked where they count.
+        Raises ValueError for floats, for different shapes and for a label
+        that is no class. Predictions may be anything where the true label is
+        ignored.
         """
-        for name, labels in (("predicted", predicted), ("true", true)):
-            if labels.is_floating_point() or labels.dtype == torch.bool:
-                raise ValueError(
-                    f"{name} labels must be integers, got {labels.dtype}"
-                )
-        if predicted.shape != true.shape:
-            raise ValueError(
-                "predicted and true labels must have one shape, got "
-                f"{tuple(predicted.shape)} and {tuple(true.shape)}"
-            )
-        true = true.long()
-        counted = true != self.ignore_index
-        true, predicted = true[counted], predicted[counted].long()
-        self._check("predicted", predicted, "")
-        self._check("true", true, f" or {self.ignore_index} (void)")
-        pairs = torch.bincount(
-            true * self.num_classes + predicted, minlength=self.num_classes**2
-        )
-        self.counts = self.counts.to(pairs.device) + pairs.view_as(self.counts)
-
-    def _check(self, name: str, labels: Tensor, other: str) -> None:
-        bad = labels[(labels < 0) | (labels >= self.num_classes)]
-        if len(bad):
-            raise ValueError(
-                f"{name} labels must be 0..{self.num_classes - 1}{other}, "
-                f"got {bad[0].item()}"
-            )
-
-    def __add__(self, other: "ConfusionMatrix") -> "ConfusionMatrix":
-        """The counts of both, for example of two parts of a data set.
-
-        Raises ValueError where they differ in classes or ignored label.
-        """
-        if not isinstance(other, ConfusionMatrix):
-            return NotImplemented
-        ours = self.num_classes, self.ignore_index
-        theirs = other.num_classes, other.ignore_index
-        if ours != theirs:
-            raise ValueError(
-                f"expected num_classes, ignore_index = {ours}, got {theirs}"
-            )
-        both = ConfusionMatrix(self.num_classes, ignore_index=self.ignore_index)
-        both.counts = self.counts + other.counts.to(self.counts.device)
-        return both
-
-    def all_reduce(self) -> None:
-        """Add up the counts of all processes: call it once, after the last
-        update. Every process then holds the whole.
-
-        Without torch.distributed, or before it is initialised, there is one
-        process and nothing to add.
-        """
-        if not (dist.is_available() and dist.is_initialized()):
-            return
-        if dist.get_backend() == "nccl":  # also where nothing was counted
-            self.counts = self.counts.cuda()
-        dist.all_reduce(self.counts)
+        k, ignored = self.num_classes, self.ignore_index
+        check_maps(predicted, true)
+        counted = true != ignored
+        true, predicted = true[counted].long(), predicted[counted].long()
+        check_labels("predicted", predicted, k)
+        check_labels("true", true, k, f" or {ignored} (void)")
+        pairs = torch.bincount(true * k + predicted, minlength=k * k)
+        self.counts = self.counts.to(pairs.device) + pairs.view(k, k)
 
     @property
     def iou(self) -> Tensor:
@@ -106,10 +49,7 @@ class ConfusionMatrix:
 
     @property
     def accuracy(self) -> Tensor:
-        """The part of each class's pixels that are right: `classes`.
-
-        nan for a class that is not in the labels.
-        """
+        """The part of a class's pixels that are right: `classes`, or nan."""
         counts = self.counts.cpu().double()
         return counts.diag() / counts.sum(1)
 
@@ -128,3 +68,54 @@ class ConfusionMatrix:
         """aAcc, the part of all pixels that are right."""
         counts = self.counts.cpu().double()
         return (counts.trace() / counts.sum()).item()
+
+
+def all_reduce(matrix: ConfusionMatrix) -> None:
+    """Add up the counts of all processes: call it once, after the last
+    update. Every process then holds the whole.
+
+    Without torch.distributed, or before it is initialised, there is one
+    process and nothing to add.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    if dist.get_backend() == "nccl":  # also where nothing was counted
+        matrix.counts = matrix.counts.cuda()
+    dist.all_reduce(matrix.counts)
+
+
+def check_sizes(num_classes: int, ignore_index: int) -> None:
+    """Raise ValueError for numbers that no confusion matrix can have."""
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+    if 0 <= ignore_index < num_classes:
+        raise ValueError(
+            "ignore_index must not be one of the classes "
+            f"0..{num_classes - 1}, got {ignore_index}"
+        )
+
+
+def check_maps(predicted: Tensor, true: Tensor) -> None:
+    """Raise ValueError for maps that are not integers of one shape."""
+    for name, labels in (("predicted", predicted), ("true", true)):
+        if labels.is_floating_point() or labels.dtype == torch.bool:
+            raise ValueError(
+                f"{name} labels must be integers, got {labels.dtype}"
+            )
+    if predicted.shape != true.shape:
+        raise ValueError(
+            "predicted and true labels must have one shape, got "
+            f"{tuple(predicted.shape)} and {tuple(true.shape)}"
+        )
+
+
+def check_labels(
+    name: str, labels: Tensor, num_classes: int, others: str = ""
+) -> None:
+    """Raise ValueError for a label that is not a class; `others` may be."""
+    bad = labels[(labels < 0) | (labels >= num_classes)]
+    if len(bad):
+        raise ValueError(
+            f"{name} labels must be 0..{num_classes - 1}{others}, "
+            f"got {bad[0].item()}"
+        )

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Sampler
 from .config import PRESETS, SegFormerConfig
 from .data import READERS, LabelledImages, data_folder
 from .evaluate import evaluate
-from .metrics import ConfusionMatrix
+from .metrics import ConfusionMatrix, all_reduce
 from .model import SegFormer
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
 from .transforms import AUGMENT, Augmented, seed_of, train_transform
@@ -465,7 +465,7 @@ def _validate(
         dataset,
         indices=range(rank, len(dataset), world),
     )
-    matrix.all_reduce()
+    all_reduce(matrix)
     return matrix
 
 

@@ -146,7 +146,7 @@ def test_data_set(root):
         evaluate(model, read_folder(root, "val"), indices=range(k, 5, 2))
         for k in range(2)
     ]
-    assert torch.equal((parts[0] + parts[1]).counts, matrix.counts)
+    assert torch.equal(parts[0].counts + parts[1].counts, matrix.counts)
 
 
 def test_command(root, tiny, capsys, tmp_path):

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from segformer_tutorial.metrics import ConfusionMatrix
+from segformer_tutorial.metrics import ConfusionMatrix, all_reduce
 
 
 def counted(predicted, true, num_classes=4) -> ConfusionMatrix:
@@ -52,12 +52,10 @@ def test_by_hand():
 
 def test_the_whole_set_is_counted_before_anything_is_divided():
     """The mean of the pictures' own IoU would be 1/2."""
-    matrix = counted([[0, 0, 0, 0]], [[0, 0, 0, 0]], 1)
-    matrix = matrix + counted([[0, 0]], [[0, 0]], 1)
-    assert matrix.mean_iou == 1
     large, small = counted([0] * 9, [0] * 9, 2), counted([1], [0], 2)
     assert large.iou[0] == 1 and small.iou[0] == 0
-    assert (large + small).iou[0] == pytest.approx(0.9)
+    large.update(torch.tensor([1]), torch.tensor([0]))
+    assert large.iou[0] == pytest.approx(0.9)
 
 
 def test_perfect_is_one():
@@ -77,12 +75,9 @@ def test_the_order_of_pixels_does_not_matter():
 def test_parts_add_up_to_the_whole():
     predicted, true = random_maps()
     whole, updated = counted(predicted, true), ConfusionMatrix(4)
-    total = ConfusionMatrix(4)
     for p, t in zip(predicted, true, strict=True):
         updated.update(p, t)
-        total = total + counted(p, t)
     assert updated.counts.equal(whole.counts)
-    assert total.counts.equal(whole.counts)
 
 
 def test_names_of_classes_do_not_matter():
@@ -152,16 +147,12 @@ def test_wrong_arguments():
         ConfusionMatrix(0)
     with pytest.raises(ValueError, match=r"classes 0\.\.18, got 0"):
         ConfusionMatrix(19, ignore_index=0)
-    with pytest.raises(ValueError, match=r"\(3, 255\), got \(4, 255\)"):
-        ConfusionMatrix(3) + ConfusionMatrix(4)
-    with pytest.raises(TypeError):
-        ConfusionMatrix(3) + 1
 
 
 def test_one_process_has_nothing_to_add():
     matrix = counted([0, 1], [0, 0])
     before = matrix.counts.clone()
-    matrix.all_reduce()
+    all_reduce(matrix)
     assert matrix.counts.equal(before)
 
 
@@ -172,7 +163,7 @@ def count_a_share(rank: int, folder: Path) -> None:
     )
     predicted, true = torch.load(folder / "maps.pt")
     matrix = counted(predicted[rank::2], true[rank::2])
-    matrix.all_reduce()
+    all_reduce(matrix)
     torch.save(matrix.counts, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
