@@ -4,12 +4,24 @@ A checker takes the answer and returns what is wrong with it, or None. For a
 common mistake it names the misconception. Each chapter has a file of them.
 """
 
-from . import ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10
+from . import ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10, ch11
 from .checking import NotAnsweredError
 
 CHECKERS = {
     name: checker
-    for chapter in (ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10)
+    for chapter in (
+        ch01,
+        ch02,
+        ch03,
+        ch04,
+        ch05,
+        ch06,
+        ch07,
+        ch08,
+        ch09,
+        ch10,
+        ch11,
+    )
     for name, checker in chapter.CHECKERS.items()
 }
 

@@ -11,6 +11,7 @@ from . import (
     ch08,
     ch09,
     ch10,
+    ch11,
     model_map,
 )
 
@@ -26,6 +27,7 @@ CHAPTERS = (
     ch08,
     ch09,
     ch10,
+    ch11,
 )
 DRAWINGS = {
     name: draw

@@ -1,0 +1,124 @@
+"""Answers to chapter 11: the right ones, and mistakes with their words.
+
+Nothing here is shared with the checkers' own formulas.
+"""
+
+import random
+
+import torch
+
+
+def rate(step, lr, steps, warmup):
+    """From fractions: the part that is left, and the part warmed up."""
+    left = (steps - step) / steps
+    warm = (step + 1) / (warmup + 1) if step < warmup else 1
+    return lr * left * warm
+
+
+def schedule(*, shift=0, first=1, last=1, join="times", start="zero"):
+    """A learning rate with faults."""
+
+    def answer(step, lr, steps, warmup):
+        left = (steps - step - shift) / steps
+        if start == "after" and step >= warmup:
+            return lr * (steps - step) / (steps - warmup)
+        warm = (step + first) / (warmup + last)
+        if start == "after":
+            return lr * warm
+        warm = warm if join == "endless" else 1 if warm > 1 else warm
+        return lr * (min(left, warm) if join == "smaller" else left * warm)
+
+    return answer
+
+
+def steps_by_walking(epochs, pictures, batch_size, accumulation, processes):
+    """Take step after step until the row is used up."""
+    left, steps = epochs * pictures, 0
+    while left > 0:
+        left -= batch_size * accumulation * processes
+        steps += 1
+    return steps
+
+
+def walked(total, size):
+    return len(range(0, total, size))
+
+
+def drawn(name):
+    """Numbers from Python's own generator, seeded by a text."""
+
+    def answer(seed, epoch, index, n):
+        own = random.Random(name(seed, epoch, index))
+        return torch.tensor([own.random() for _ in range(n)])
+
+    return answer
+
+
+def global_seed(seed, epoch, index, n):
+    torch.manual_seed(hash((seed, epoch, index)) % 2**31)
+    return torch.rand(n)
+
+
+def three(a, b, c):
+    return f"{a}/{b}/{c}"
+
+
+RIGHT = {
+    "ch11.ex1": rate,
+    "ch11.ex2": steps_by_walking,
+    "ch11.ex3": drawn(three),
+}
+WRONG = [
+    ("ch11.ex1", lambda s, lr, n, w: rate(s, 1, n, w), "multiply it by lr"),
+    ("ch11.ex1", lambda s, lr, n, w: lr - lr * s / n, "warm-up is missing"),
+    ("ch11.ex1", lambda s, lr, n, w: lr * min(w + 1, s + 1) / (w + 1),
+     "decay is missing"),
+    ("ch11.ex1", schedule(join="endless"), "goes on beyond 1"),
+    ("ch11.ex1", lambda s, lr, n, w: lr * (n - s) / n
+     * (1 if s < w else (s + 1) / (w + 1)), "max for min"),
+    ("ch11.ex1", schedule(first=0, last=0), "learns nothing"),
+    ("ch11.ex1", schedule(last=0), "one step too early"),
+    ("ch11.ex1", schedule(shift=1), "counts steps from 1"),
+    ("ch11.ex1", schedule(join="smaller"), "They are multiplied"),
+    ("ch11.ex1", schedule(start="after"), "begins when the warm-up ends"),
+    ("ch11.ex1", lambda *a: "fast", "one number"),
+    ("ch11.ex1", lambda *a: 7.0, "got 7"),
+    ("ch11.ex2", lambda e, n, b, a, p: int(e * n / b / a / p + 1e-9),
+     "rounded down"),
+    ("ch11.ex2", lambda e, n, b, a, p: e * walked(n, b * a * p),
+     "rounded up in every epoch"),
+    ("ch11.ex2", lambda e, n, b, a, p: e * int(n / (b * a * p)),
+     "rounded down in every epoch"),
+    ("ch11.ex2", lambda e, n, b, a, p: walked(e * n, b),
+     "accumulation and processes are missing"),
+    ("ch11.ex2", lambda e, n, b, a, p: walked(e * n, b * p),
+     "accumulation is missing"),
+    ("ch11.ex2", lambda e, n, b, a, p: walked(e * n, b * a),
+     "processes are missing"),
+    ("ch11.ex2", lambda e, n, b, a, p: walked(e * n * a, b * p),
+     "accumulation stands on the wrong side"),
+    ("ch11.ex2", lambda e, n, b, a, p: walked(e * n * p, b * a),
+     "processes stand on the wrong side"),
+    ("ch11.ex2", lambda e, n, b, a, p: walked(n, b * a * p),
+     "one epoch"),
+    ("ch11.ex2", lambda e, n, b, a, p: e * n / (b * a * p), "round up"),
+    ("ch11.ex2", lambda *a: float(steps_by_walking(*a)), "as an int"),
+    ("ch11.ex2", lambda *a: 0.3, "expected an int"),
+    ("ch11.ex2", lambda *a: "ten", "expected an int"),
+    ("ch11.ex2", lambda *a: 3, "got 3"),
+    ("ch11.ex3", lambda s, e, i, n: torch.rand(n), "depend on what"),
+    ("ch11.ex3", global_seed, "own generator was changed"),
+    ("ch11.ex3", drawn(lambda s, e, i: three(s, 0, i)), "epoch does not"),
+    ("ch11.ex3", drawn(lambda s, e, i: three(s, e, 0)), "index does not"),
+    ("ch11.ex3", drawn(lambda s, e, i: three(0, e, i)), "seed does not"),
+    ("ch11.ex3", drawn(lambda s, e, i: three(*sorted((s, e, i)))),
+     "may be exchanged"),
+    ("ch11.ex3", drawn(lambda s, e, i: f"{s + e}/{i}"), "may be exchanged"),
+    ("ch11.ex3", drawn(lambda s, e, i: f"{s + 7 * e + 7 * i}"),
+     "may be exchanged"),
+    ("ch11.ex3", drawn(lambda s, e, i: f"{s}/{2 * e + 2 * i + (i > e)}"),
+     "added up"),
+    ("ch11.ex3", lambda s, e, i, n: torch.full((n,), 0.5), "from each other"),
+    ("ch11.ex3", lambda s, e, i, n: torch.arange(n), "floats in 0..1"),
+    ("ch11.ex3", lambda s, e, i, n: [0.5] * n, "a tensor of n"),
+]  # fmt: skip
