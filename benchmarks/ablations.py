@@ -1,6 +1,6 @@
 """Train with each part of the recipe switched off, and record the curves.
 
-    python benchmarks/ablations.py --steps 150
+    python benchmarks/ablations.py --steps 100
 
 A small SegFormer on the drawn scenes, from scratch, a few minutes a run on a
 laptop. Every run differs from the first in one thing. The losses and the mIoU
@@ -34,7 +34,7 @@ COLUMNS = ("variant", "step", "loss", "val_miou")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--variant", nargs="+", choices=VARIANTS)
     parser.add_argument(

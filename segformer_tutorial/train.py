@@ -81,15 +81,7 @@ class TrainConfig:
     log_with: str = ""
 
     def __post_init__(self):
-        for name in [
-            "steps",
-            "batch_size",
-            "accumulation",
-            "crop_size",
-            "log_every",
-            "eval_every",
-            "save_every",
-        ]:
+        for name in POSITIVE:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise TrainError(f"{name} must be at least 1, got {value!r}")
