@@ -13,6 +13,7 @@ import pytest
 import address
 import check_html
 import guards
+import measures
 import notebooks
 import quotes
 import tolerance
@@ -627,3 +628,20 @@ def test_formulas_become_mathml(monkeypatch, latex, complaint):
         assert complaint in said[0]
     else:
         assert said == [] and text.startswith("<math") and "\\" not in text
+
+
+def test_measures_of_a_chapter(notebook, tmp_path):
+    """Colab's cells are left out; blank lines do not count."""
+    text = "Three words here. ![A line](a.svg)"
+    notebook.cells += [
+        nbformat.v4.new_markdown_cell(text),
+        code("a = 1\n\nassert a\nb = 2"),
+        code("class A:\n    b = 1\n    c = 2\n    d = 3", tags=["quote"]),
+    ]
+    path = tmp_path / "00_test.ipynb"
+    notebooks.write(notebook, path)
+    row = dict(zip(measures.COLUMNS, measures.measure(path), strict=True))
+    assert row["code cells"] == 4 and row["lines: median"] == "2"
+    assert row["longest"] == 4 and row["longest but quotes"] == 3
+    assert row["show something"] == "50%" and row["checks"] == 1
+    assert row["pictures"] == 1 and row["diagrams"] == 1

@@ -75,12 +75,11 @@ def data(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def config(data, tmp_path) -> TrainConfig:
+def settings(data, output) -> TrainConfig:
     """Ten steps; an epoch is one step and two thirds of the next."""
     return TrainConfig(
         data=str(data),
-        output=str(tmp_path / "run"),
+        output=str(output),
         model=MODEL,
         steps=10,
         batch_size=3,
@@ -92,6 +91,11 @@ def config(data, tmp_path) -> TrainConfig:
         eval_every=5,
         save_every=2,
     )
+
+
+@pytest.fixture
+def config(data, tmp_path) -> TrainConfig:
+    return settings(data, tmp_path / "run")
 
 
 def rows(config) -> list[dict]:
@@ -150,20 +154,7 @@ def run(config, *, resume=False, prepare=None, kill_after=None) -> bool:
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     """What the uninterrupted run ends with, and how long a run takes."""
-    config = TrainConfig(
-        data=str(data),
-        output=str(tmp_path_factory.mktemp("whole") / "run"),
-        model=MODEL,
-        steps=10,
-        batch_size=3,
-        crop_size=32,
-        warmup=2,
-        lr=1e-3,
-        workers=0,
-        log_every=3,
-        eval_every=5,
-        save_every=2,
-    )
+    config = settings(data, tmp_path_factory.mktemp("whole") / "run")
     run(config)  # the first process waits for the server
     shutil.rmtree(config.output)
     start = time.perf_counter()
