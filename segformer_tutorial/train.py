@@ -350,6 +350,12 @@ def train(
             }
             log.write(metrics)
         if done % config.save_every == 0 or last:
+            # A gradient may overflow where the loss does not.
+            if not all(p.isfinite().all() for p in model.parameters()):
+                raise TrainError(
+                    f"a weight is not finite after step {done}; a smaller lr "
+                    f"than {config.lr} may help. {_last(output)}"
+                )
             state["step"] = done
             _checkpoint(output, state, accelerator)
     _save(model, output / "last.safetensors", accelerator)

@@ -25,6 +25,7 @@ from segformer_tutorial import SegFormer
 from segformer_tutorial import train as training
 from segformer_tutorial.data import DataError, read_folder
 from segformer_tutorial.evaluate import evaluate
+from segformer_tutorial.recipe import segmentation_loss
 from segformer_tutorial.train import (
     StepSampler,
     TrainConfig,
@@ -270,6 +271,22 @@ def test_loss_that_is_not_a_number(config):
         train(config, progress=False)
     path = newest_checkpoint(Path(config.output))
     assert (path is None) == ("no checkpoint yet" in str(error.value))
+
+
+def test_weights_that_are_not_numbers_are_not_saved(config, monkeypatch):
+    """The loss of step 4 is a number and its gradient is not."""
+    calls = []
+
+    def poisoned(logits, labels):
+        calls.append(1)
+        loss = segmentation_loss(logits, labels)
+        return loss + (logits * 0).sum().sqrt() if len(calls) == 4 else loss
+
+    monkeypatch.setattr(training, "segmentation_loss", poisoned)
+    words = r"not finite after step 4.*step-0000002 \(--resume"
+    with pytest.raises(TrainError, match=words):
+        train(config, progress=False)
+    assert os.listdir(f"{config.output}/checkpoints") == ["step-0000002"]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
