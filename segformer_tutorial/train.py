@@ -229,6 +229,13 @@ def train(
         project_dir=output,
         step_scheduler_with_optimizer=False,
     )
+    if config.log_with and not accelerator.log_with:
+        raise ModuleNotFoundError(
+            f"log_with {config.log_with} needs a package: "
+            f"pip install {config.log_with}"
+        )
+    if config.precision == "fp16" and accelerator.device.type == "cpu":
+        raise TrainError("fp16 needs a GPU; a CPU takes bf16, or no")
     read = READERS[config.dataset]
     data = config.data or data_folder() / "scenes"
     train_set = read(data, config.train_split)
@@ -279,7 +286,11 @@ def train(
         pin_memory=accelerator.device.type == "cuda",
     )
     if config.log_with:
-        accelerator.init_trackers("segformer", config=_flat(config))
+        accelerator.init_trackers(
+            "segformer",
+            config=_flat(config),
+            init_kwargs={"wandb": {"dir": output, "name": output.name}},
+        )
     log = Log(output / "metrics.csv", state["step"], accelerator)
     bar = tqdm(
         total=config.steps,

@@ -19,6 +19,7 @@ import torch
 pytest.importorskip("accelerate")
 pytest.importorskip("torchvision")
 import numpy as np
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from segformer_tutorial import SegFormer
@@ -386,6 +387,40 @@ def test_tensorboard(config):
     pytest.importorskip("tensorboard")
     train(replace(config, steps=1, log_with="tensorboard"), progress=False)
     assert list(Path(config.output).rglob("events.out.tfevents*"))
+
+
+def test_wandb_offline(config, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    train(replace(config, steps=1, log_with="wandb"), progress=False)
+    assert list(Path(config.output).glob("wandb/offline-run-*/run-*.wandb"))
+
+
+@pytest.mark.filterwarnings("ignore:.*no supported trackers")
+def test_missing_tracker(config, monkeypatch):
+    monkeypatch.setattr("accelerate.tracking._available_trackers", [])
+    with pytest.raises(ModuleNotFoundError, match="pip install wandb"):
+        train(replace(config, log_with="wandb"), progress=False)
+
+
+def test_half_precision_on_a_cpu(config):
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("there is a GPU")
+    losses = {}
+    for precision in ("fp16", "bf16", "no"):
+        AcceleratorState._reset_state(
+            reset_partial_state=True
+        )  # once a process
+        changes = {"precision": precision, "output": config.output + precision}
+        half = replace(config, steps=2, **changes)
+        if precision == "fp16":
+            with pytest.raises(TrainError, match="fp16 needs a GPU"):
+                train(half, progress=False)
+        else:
+            losses[precision] = train(half, progress=False)["loss"]
+    assert losses["bf16"] != losses["no"]
+    assert losses["bf16"] == pytest.approx(losses["no"], rel=0.02)
 
 
 def in_two(rank, config, port):
