@@ -39,11 +39,11 @@ import transformers
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from report import ROOT, put_in_readme, table
 from segformer_tutorial import PRESETS, SegFormer
 from segformer_tutorial.linear import Linear
 from segformer_tutorial.weights import load_weights
 
-ROOT = Path(__file__).resolve().parent.parent
 OURS = "this package"
 PLAIN = "this package with nn.Linear"
 HF = "transformers"
@@ -306,11 +306,6 @@ def ratio(theirs: list[float], ours: list[float]) -> float:
     return statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def machine(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
@@ -415,18 +410,7 @@ def main() -> None:
     if not options.quick:
         (ROOT / f"benchmarks/results_{device}.md").write_text(text + "\n")
         if options.readme:
-            write_readme(text, device)
-
-
-def write_readme(text: str, device: str) -> None:
-    """Put the table between the README's two marks for this device."""
-    path = ROOT / "README.md"
-    readme = path.read_text(encoding="utf-8")
-    begin, end = f"<!-- bench {device} -->", f"<!-- /bench {device} -->"
-    if begin in readme:
-        head, rest = readme.split(begin)
-        tail = rest.split(end)[1]
-        path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+            put_in_readme(f"bench {device}", text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ layers. This package's row equals, bit for bit, that of
 
 The curves go to data/runs/beside.csv. Speed and memory are measured apart, in
 rounds of a few steps in which the networks take turns, and go to
-data/runs/beside_speed.csv.
+data/runs/beside_speed.csv. The README has both as a table.
 """
 
 import argparse
@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from report import ROOT, put_in_readme, table, write_rows
 from segformer_tutorial import SegFormer
 from segformer_tutorial.data import read_folder
 from segformer_tutorial.evaluate import evaluate
@@ -43,7 +44,7 @@ from segformer_tutorial.recipe import (
 from segformer_tutorial.train import StepSampler
 from segformer_tutorial.transforms import Augmented, seed_of, train_transform
 
-ROOT = Path(__file__).resolve().parent.parent
+RUNS = ROOT / "data" / "runs"
 NETWORKS = (
     "this package",
     "transformers",
@@ -198,18 +199,34 @@ def alone(task: str, name: str) -> list[dict] | dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def write(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
-    """Put rows in the place of those of the same networks."""
-    new = {row["network"] for row in rows}
-    if path.exists():
-        with open(path, newline="") as file:
-            rows = [x for x in csv.DictReader(file) if x["network"] not in new
-                    ] + rows  # fmt: skip
-    rows.sort(key=lambda row: NETWORKS.index(row["network"]))
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def as_table(folder: Path) -> str:
+    """The ends of the curves, and speed and memory, as a Markdown table."""
+    found = {name: {} for name in NETWORKS}
+    for file_name in ("beside_speed.csv", "beside.csv"):
+        with open(folder / file_name, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                found[row["network"]] |= row  # the last row of a curve stays
+    return table(
+        [
+            "from scratch",
+            "parameters",
+            "images/s",
+            "peak memory",
+            "val",
+            "test",
+        ],
+        [
+            [
+                name,
+                f"{int(row['parameters']):,}",
+                row["images_per_second"],
+                f"{row['peak_mb']} MB",
+                f"{100 * float(row['val_miou']):.1f}",
+                f"{100 * float(row['test_miou']):.1f}",
+            ]
+            for name, row in found.items()
+        ],
+    )
 
 
 def main() -> None:
@@ -222,7 +239,7 @@ def main() -> None:
     parser.add_argument("--warmup", type=int, default=50)
     parser.add_argument("--eval-every", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3, help="0: no timing")
-    parser.add_argument("--output", type=Path, default=ROOT / "data" / "runs")
+    parser.add_argument("--output", type=Path, default=RUNS)
     parser.add_argument("--only", nargs="+", choices=NETWORKS)
     parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -249,10 +266,12 @@ def main() -> None:
         for found in zip(*rounds, strict=True)
     ]
     if rows:
-        write(options.output / "beside_speed.csv", SPEED, rows)
+        write_rows(options.output / "beside_speed.csv", SPEED, NETWORKS, rows)
     for name in names if options.steps else ():
         rows = alone("learn", name)
-        write(options.output / "beside.csv", CURVE, rows)
+        write_rows(options.output / "beside.csv", CURVE, NETWORKS, rows)
+    if options.output == RUNS:
+        put_in_readme("beside", as_table(RUNS))
 
 
 if __name__ == "__main__":

@@ -338,7 +338,7 @@ def train(
             row["loss"] = sum(losses) / len(losses)
             losses.clear()
         if done % config.eval_every == 0 or last:
-            matrix = _validate(model, val_set, accelerator)
+            matrix = _validate(model, val_set, config, accelerator)
             row["val_miou"] = matrix.mean_iou
             row["val_accuracy"] = matrix.pixel_accuracy
             if matrix.mean_iou > state["best"]:
@@ -460,9 +460,9 @@ def _save(model: nn.Module, path: Path, accelerator) -> None:
 
 
 def _validate(
-    model: nn.Module, dataset: LabelledImages, accelerator
+    model: nn.Module, dataset: LabelledImages, config: TrainConfig, accelerator
 ) -> ConfusionMatrix:
-    """Evaluate, each process its share; all get the sum."""
+    """Evaluate at the size of training, each process its share; all get all."""
     from accelerate.utils import broadcast
 
     rank, world = accelerator.process_index, accelerator.num_processes
@@ -473,6 +473,7 @@ def _validate(
         model,
         dataset,
         indices=range(rank, len(dataset), world),
+        short_side=config.short_side,
     )
     all_reduce(matrix)
     return matrix

@@ -37,8 +37,9 @@ def train_transform(
     brightness, contrast, saturation and hue; normalise; fill up with zeros
     and void. `augment` names which of "scale", "flip" and "colour" to do.
     Takes tv_tensors, `Image` and `Mask`.
-    Source: the official configs for ADE20K and Cityscapes. One thing is
-    different: a picture that shrinks is smoothed first.
+    Source: the official configs for ADE20K and Cityscapes. Three things are
+    different: a picture that shrinks is smoothed first, labels are resized by
+    the centres of their pixels, and brightness is multiplied and not added.
     """
     unknown = sorted(set(augment) - set(AUGMENT))
     if unknown:
@@ -154,8 +155,10 @@ class RandomClassCrop(v2.Transform):
 def photometric_distortion() -> v2.Transform:
     """Brightness, contrast, saturation and hue, each one half of the time.
 
-    By 32 of 255, by 0.5 to 1.5 twice, and by a tenth of the circle; contrast
-    comes first or last. Source: mmsegmentation's PhotoMetricDistortion.
+    Brightness changes by an eighth at most, contrast and saturation by half,
+    hue by a tenth of the circle; contrast comes first or last. Source:
+    mmsegmentation's PhotoMetricDistortion, which adds up to 32 of 255 to the
+    brightness instead.
     """
 
     def sometimes(**options) -> v2.Transform:

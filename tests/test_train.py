@@ -257,6 +257,15 @@ def test_learns(config, capsys):
     )
 
 
+def test_validation_sees_pictures_at_the_size_of_training(config, data):
+    small = replace(config, steps=1, short_side=32)
+    found = train(small, progress=False)["val_miou"]
+    model = load_model(f"{config.output}/last.safetensors")
+    val = read_folder(data, "val")
+    assert found == evaluate(model, val, short_side=32).mean_iou
+    assert found != evaluate(model, val).mean_iou
+
+
 def test_a_run_is_not_overwritten(config):
     config = replace(config, steps=1)
     train(config, progress=False)
