@@ -22,6 +22,7 @@ VARIANTS = {
     "no warm-up": {"warmup": 0},
     "constant learning rate": {"power": 0.0},
     "head as slow as the encoder": {"head_lr_factor": 1.0},
+    "the same at three times the rate": {"head_lr_factor": 1.0, "lr": 3e-3},
     "no weight decay": {"weight_decay": 0.0},
     "ten times the learning rate": {"lr": 1e-2},
     "a tenth of the learning rate": {"lr": 1e-4},

@@ -1,7 +1,7 @@
 """Checkers of chapter 11, training."""
 
 from collections.abc import Callable
-from math import ceil
+from math import ceil, cos, pi
 
 import torch
 from torch import Tensor
@@ -31,7 +31,8 @@ def near(a: float, b: float) -> bool:
 
 
 def decay(step: int, steps: int) -> float:
-    return 1 - step / steps
+    """Half a wave of the cosine, from 1 to 0."""
+    return (1 + cos(pi * step / steps)) / 2
 
 
 def ramp(step: int, warmup: int) -> float:
@@ -46,7 +47,7 @@ def after_warmup(step: int, lr: float, steps: int, warmup: int) -> float:
     """A decay that begins where the warm-up ends."""
     if step < warmup:
         return lr * ramp(step, warmup)
-    return lr * (1 - (step - warmup) / (steps - warmup))
+    return lr * decay(step - warmup, steps - warmup)
 
 
 RATE_MISTAKES = [
@@ -57,6 +58,33 @@ RATE_MISTAKES = [
     (
         lambda step, lr, steps, warmup: lr * decay(step, steps),
         "the warm-up is missing: this begins with the full learning rate.",
+    ),
+    (
+        lambda step, lr, steps, warmup: (
+            lr * (1 - step / steps) * ramp(step, warmup)
+        ),
+        "this is the straight line of the package. Here half a wave of the "
+        "cosine takes its place.",
+    ),
+    (
+        lambda step, lr, steps, warmup: (
+            lr * decay(2 * step, steps) * ramp(step, warmup)
+        ),
+        "this is a whole wave: it comes up again in the second half. The "
+        "angle runs from 0 to pi.",
+    ),
+    (
+        lambda step, lr, steps, warmup: (
+            lr * cos(pi * step / steps) * ramp(step, warmup)
+        ),
+        "this runs from 1 to -1. Lift it by 1 and halve it.",
+    ),
+    (
+        lambda step, lr, steps, warmup: (
+            lr * cos(pi * step / steps / 2) * ramp(step, warmup)
+        ),
+        "this is a quarter of a wave: it falls steeply at the end. The angle "
+        "runs from 0 to pi, then 1 is added and the sum halved.",
     ),
     (
         lambda step, lr, steps, warmup: lr * ramp(step, warmup),
@@ -110,7 +138,7 @@ RATE_MISTAKES = [
 
 
 def learning_rate(answer: Callable) -> str | None:
-    """ch11.ex1: the learning rate at a step."""
+    """ch11.ex1: the learning rate at a step, with half a wave for decay."""
     got = []
     for case in RATE_CASES:
         value = ask(answer, *case)

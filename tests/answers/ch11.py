@@ -3,25 +3,32 @@
 Nothing here is shared with the checkers' own formulas.
 """
 
+import math
 import random
 
 import torch
 
 
+def wave(part):
+    """The square of a quarter wave of the cosine is half a wave from 1 to 0."""
+    return math.cos(math.pi * part / 2) ** 2
+
+
 def rate(step, lr, steps, warmup):
-    """From fractions: the part that is left, and the part warmed up."""
-    left = (steps - step) / steps
+    left = wave(step / steps)
     warm = (step + 1) / (warmup + 1) if step < warmup else 1
     return lr * left * warm
 
 
-def schedule(*, shift=0, first=1, last=1, join="times", start="zero"):
+def schedule(
+    *, shift=0, first=1, last=1, join="times", start="zero", shape=wave
+):
     """A learning rate with faults."""
 
     def answer(step, lr, steps, warmup):
-        left = (steps - step - shift) / steps
+        left = shape((step + shift) / steps)
         if start == "after" and step >= warmup:
-            return lr * (steps - step) / (steps - warmup)
+            return lr * shape((step - warmup) / (steps - warmup))
         warm = (step + first) / (warmup + last)
         if start == "after":
             return lr * warm
@@ -70,11 +77,17 @@ RIGHT = {
 }
 WRONG = [
     ("ch11.ex1", lambda s, lr, n, w: rate(s, 1, n, w), "multiply it by lr"),
-    ("ch11.ex1", lambda s, lr, n, w: lr - lr * s / n, "warm-up is missing"),
+    ("ch11.ex1", lambda s, lr, n, w: lr * wave(s / n), "warm-up is missing"),
     ("ch11.ex1", lambda s, lr, n, w: lr * min(w + 1, s + 1) / (w + 1),
      "decay is missing"),
+    ("ch11.ex1", schedule(shape=lambda part: 1 - part), "straight line"),
+    ("ch11.ex1", schedule(shape=lambda part: wave(2 * part)), "whole wave"),
+    ("ch11.ex1", schedule(shape=lambda part: math.cos(math.pi * part)),
+     "from 1 to -1"),
+    ("ch11.ex1", schedule(shape=lambda part: math.cos(math.pi * part / 2)),
+     "a quarter"),
     ("ch11.ex1", schedule(join="endless"), "goes on beyond 1"),
-    ("ch11.ex1", lambda s, lr, n, w: lr * (n - s) / n
+    ("ch11.ex1", lambda s, lr, n, w: lr * wave(s / n)
      * (1 if s < w else (s + 1) / (w + 1)), "max for min"),
     ("ch11.ex1", schedule(first=0, last=0), "learns nothing"),
     ("ch11.ex1", schedule(last=0), "one step too early"),
