@@ -209,33 +209,10 @@ def train(
     the newest whole one is kept. With `resume` the run goes on from there.
     Raises TrainError and DataError; the last checkpoint is then still good.
     """
-    try:
-        from accelerate import Accelerator
-        from tqdm import tqdm
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"training needs {error.name}: "
-            "pip install accelerate tqdm pillow torchvision safetensors"
-        ) from error
+    accelerator = _accelerator(config)
+    from tqdm import tqdm
 
     output = Path(config.output)
-    accelerator = Accelerator(
-        cpu=not (
-            torch.cuda.is_available() or torch.backends.mps.is_available()
-        ),
-        mixed_precision=config.precision,
-        gradient_accumulation_steps=config.accumulation,
-        log_with=config.log_with or None,
-        project_dir=output,
-        step_scheduler_with_optimizer=False,
-    )
-    if config.log_with and not accelerator.log_with:
-        raise ModuleNotFoundError(
-            f"log_with {config.log_with} needs a package: "
-            f"pip install {config.log_with}"
-        )
-    if config.precision == "fp16" and accelerator.device.type == "cpu":
-        raise TrainError("fp16 needs a GPU; a CPU takes bf16, or no")
     read = READERS[config.dataset]
     data = config.data or data_folder() / "scenes"
     train_set = read(data, config.train_split)
@@ -262,29 +239,7 @@ def train(
         accelerator.load_state(start)
         state = json.loads((start / "state.json").read_text())
 
-    rank, world = accelerator.process_index, accelerator.num_processes
-    loader = DataLoader(
-        Augmented(
-            train_set,
-            train_transform(
-                config.crop_size,
-                short_side=config.short_side,
-                augment=[x for x in config.augment.split(",") if x],
-            ),
-            seed=config.seed,
-        ),
-        batch_sampler=StepSampler(
-            len(train_set),
-            batch_size=config.batch_size,
-            batches=config.steps * config.accumulation,
-            start=state["step"] * config.accumulation,
-            rank=rank,
-            world=world,
-            seed=config.seed,
-        ),
-        num_workers=config.workers,
-        pin_memory=accelerator.device.type == "cuda",
-    )
+    batches = iter(_loader(config, train_set, state["step"], accelerator))
     if config.log_with:
         accelerator.init_trackers(
             "segformer",
@@ -292,13 +247,14 @@ def train(
             init_kwargs={"wandb": {"dir": output, "name": output.name}},
         )
     log = Log(output / "metrics.csv", state["step"], accelerator)
+    process, processes = accelerator.process_index, accelerator.num_processes
+    pictures = config.batch_size * config.accumulation * processes  # in a step
     bar = tqdm(
         total=config.steps,
         initial=state["step"],
         unit="step",
         disable=not (progress and accelerator.is_main_process),
     )
-    batches = iter(loader)
     losses: list[float] = state["losses"]
     metrics = log.last
     clock = time.perf_counter() - state["seconds"]
@@ -315,7 +271,7 @@ def train(
                 x.to(accelerator.device, non_blocking=True)
                 for x in next(batches)
             )
-            torch.manual_seed(seed_of("step", config.seed, step, part, rank))
+            torch.manual_seed(seed_of("step", config.seed, step, part, process))
             with accelerator.accumulate(model):
                 part_loss = segmentation_loss(model(images), labels)
                 accelerator.backward(part_loss)
@@ -350,11 +306,7 @@ def train(
             state["seconds"] = time.perf_counter() - clock
             metrics = {
                 "step": done,
-                "epoch": done
-                * config.batch_size
-                * config.accumulation
-                * world
-                / len(train_set),
+                "epoch": done * pictures / len(train_set),
                 "lr": config.lr * factor,
                 **row,
                 "seconds": state["seconds"],
@@ -373,6 +325,60 @@ def train(
     bar.close()
     accelerator.end_training()
     return metrics
+
+
+def _accelerator(config: TrainConfig):
+    """What knows the devices, the processes and the precision."""
+    try:
+        from accelerate import Accelerator
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"training needs {error.name}: "
+            "pip install accelerate tqdm pillow torchvision safetensors"
+        ) from error
+
+    accelerator = Accelerator(
+        cpu=not (
+            torch.cuda.is_available() or torch.backends.mps.is_available()
+        ),
+        mixed_precision=config.precision,
+        gradient_accumulation_steps=config.accumulation,
+        log_with=config.log_with or None,
+        project_dir=config.output,
+        step_scheduler_with_optimizer=False,
+    )
+    if config.log_with and not accelerator.log_with:
+        raise ModuleNotFoundError(
+            f"log_with {config.log_with} needs a package: "
+            f"pip install {config.log_with}"
+        )
+    if config.precision == "fp16" and accelerator.device.type == "cpu":
+        raise TrainError("fp16 needs a GPU; a CPU takes bf16, or no")
+    return accelerator
+
+
+def _loader(
+    config: TrainConfig, dataset: LabelledImages, step: int, accelerator
+) -> DataLoader:
+    """The augmented batches of one process from a step on."""
+    augment = [name for name in config.augment.split(",") if name]
+    transform = train_transform(
+        config.crop_size, short_side=config.short_side, augment=augment
+    )
+    return DataLoader(
+        Augmented(dataset, transform, seed=config.seed),
+        batch_sampler=StepSampler(
+            len(dataset),
+            batch_size=config.batch_size,
+            batches=config.steps * config.accumulation,
+            start=step * config.accumulation,
+            rank=accelerator.process_index,
+            world=accelerator.num_processes,
+            seed=config.seed,
+        ),
+        num_workers=config.workers,
+        pin_memory=accelerator.device.type == "cuda",
+    )
 
 
 def _prepare_output(
