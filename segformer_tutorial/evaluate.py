@@ -135,18 +135,33 @@ def table(matrix: ConfusionMatrix, classes: Sequence[str]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Evaluate a file of weights, and print the classes and their mean."""
     parser = argparse.ArgumentParser(
-        prog="python -m segformer_tutorial.evaluate", description=__doc__
+        prog="python -m segformer_tutorial.evaluate",
+        usage="%(prog)s [options] model",
+        description="Judge a model by its labels for a data set.",
     )
     parser.add_argument("model", help="a .safetensors file that training wrote")
-    parser.add_argument("--data", help="the data set's folder; the scenes")
-    parser.add_argument("--dataset", choices=READERS, default="folder")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--short-side", type=int)
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--flip", action="store_true")
-    parser.add_argument("--window", type=int)
-    parser.add_argument("--stride", type=int)
-    parser.add_argument("--device", default=None)
+    add = parser.add_argument
+    add("--data", help="the data set's folder; the scenes by itself")
+    add(
+        "--dataset",
+        choices=READERS,
+        default="folder",
+        metavar="|".join(READERS),
+        help="how the folder is laid out (default: %(default)s)",
+    )
+    add("--split", default="val", help="its part (default: %(default)s)")
+    add("--short-side", type=int, help="shorter side of a picture in pixels")
+    add(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        help="sizes whose scores are averaged, as factors",
+    )
+    add("--flip", action="store_true", help="average with the mirror image")
+    add("--window", type=int, help="side of a sliding window in pixels")
+    add("--stride", type=int, help="of the window (default: 2/3 of it)")
+    add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
     options = vars(parser.parse_args(arguments))
 
     from tqdm import tqdm

@@ -16,7 +16,7 @@ import time
 import types
 import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
@@ -43,42 +43,50 @@ class TrainError(RuntimeError):
     """Training cannot start or go on: says why, and what is not lost."""
 
 
+def setting(default, text: str):
+    """A field with its line for `--help`."""
+    return field(default=default, metadata={"help": text})
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides how a run goes. The lengths are in pixels.
+    """Everything that decides how a run goes; `--help` explains each field.
 
-    `model` is a preset's name, or fields of SegFormerConfig, where `preset`
-    may name the preset that they change. The number of classes is the data's.
-    `init` is what `load_weights` reads, a file or a hub's name; the encoder's
-    config is then that of the file. The batch of one step is `batch_size`
-    pictures, times `accumulation`, times the number of processes.
+    The defaults are the official recipe for ADE20K. The number of classes is
+    the data's. With `init` the encoder's config is that of the file.
     """
 
-    data: str = ""  # the folder; the book's scenes by itself
-    dataset: str = "folder"
-    train_split: str = "train"
-    val_split: str = "val"
-    output: str = "runs/scenes"
-    model: str | dict = "b0"
-    init: str = ""
-    steps: int = 160_000
-    batch_size: int = 16
-    accumulation: int = 1
-    crop_size: int = 512
-    short_side: int | None = None  # of the resized picture; its own by itself
-    augment: str = ",".join(AUGMENT)  # which of these, or none of them
-    lr: float = 6e-5
-    head_lr_factor: float = 10.0
-    weight_decay: float = 0.01
-    warmup: int = 1500
-    power: float = 1.0
-    precision: str = "no"
-    seed: int = 0
-    workers: int = 2
-    log_every: int = 50
-    eval_every: int = 1000
-    save_every: int = 1000
-    log_with: str = ""
+    data: str = setting("", "the data set's folder; if empty, the scenes")
+    dataset: str = setting("folder", "how the folder is laid out")
+    train_split: str = setting("train", "the part to learn from")
+    val_split: str = setting("val", "the part to judge by")
+    output: str = setting("runs/scenes", "the folder that the run writes")
+    model: str | dict = setting(  # noqa: RUF009 - a string by default
+        "b0",
+        "b0 to b5; in a JSON file also fields of SegFormerConfig, which "
+        "change the preset that `preset` names",
+    )
+    init: str = setting("", "weights for the encoder: a file or a hub's name")
+    steps: int = setting(160_000, "how often the weights are changed")
+    batch_size: int = setting(16, "pictures that one process sees at once")
+    accumulation: int = setting(1, "batches in a step, one after another")
+    crop_size: int = setting(512, "side of the square to learn from, in pixels")
+    short_side: int | None = setting(
+        None, "shorter side of all pictures in pixels; if empty, their own"
+    )
+    augment: str = setting(",".join(AUGMENT), "which of these, or none")
+    lr: float = setting(6e-5, "largest learning rate of the encoder")
+    head_lr_factor: float = setting(10.0, "times that for the decoder")
+    weight_decay: float = setting(0.01, "of AdamW, not on norms")
+    warmup: int = setting(1500, "steps until the learning rate is at full")
+    power: float = setting(1.0, "of the decay's polynomial; 0 for none")
+    precision: str = setting("no", "16 bits for products: bf16, or fp16")
+    seed: int = setting(0, "of weights, order, augmentation and dropout")
+    workers: int = setting(2, "processes that read pictures")
+    log_every: int = setting(50, "steps between two rows of metrics.csv")
+    eval_every: int = setting(1000, "steps between two validations")
+    save_every: int = setting(1000, "steps between two checkpoints")
+    log_with: str = setting("", "a tracker, besides metrics.csv")
 
     def __post_init__(self):
         for name in POSITIVE:
@@ -122,7 +130,7 @@ def model_config(model: str | dict, num_classes: int) -> SegFormerConfig:
         raise TrainError(
             f"model must be one of {', '.join(PRESETS)}, got {preset!r}"
         )
-    known = {field.name for field in fields(SegFormerConfig)}
+    known = {x.name for x in fields(SegFormerConfig)}
     unknown = sorted(changes.keys() - known)
     if unknown:
         raise TrainError(
@@ -537,7 +545,7 @@ def read_config(path: Path) -> dict:
         raise TrainError(f"{path}: there is no such file") from None
     except ValueError as error:
         raise TrainError(f"{path}: is not JSON: {error}") from error
-    known = {field.name for field in fields(TrainConfig)}
+    known = {x.name for x in fields(TrainConfig)}
     unknown = sorted(values.keys() - known)
     if unknown:
         raise TrainError(f"{path}: unknown {', '.join(unknown)}")
@@ -548,27 +556,34 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[TrainConfig, bool]:
     """Read the command line: the config, and whether to resume."""
     parser = argparse.ArgumentParser(
         prog="python -m segformer_tutorial.train",
+        usage="%(prog)s [options]",
         description="Train a SegFormer.",
         epilog="Many processes: accelerate launch -m segformer_tutorial.train",
     )
     parser.add_argument(
-        "--config", type=Path, help="a JSON file of these; flags go before it"
+        "--config", type=Path, help="a JSON file of the settings; flags win"
     )
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with a run's folder"
     )
-    for field in fields(TrainConfig):
+    for known in fields(TrainConfig):
         kinds = [
             kind
-            for kind in typing.get_args(field.type) or [field.type]
+            for kind in typing.get_args(known.type) or [known.type]
             if kind not in (types.NoneType, dict)
         ]
+        text = known.metadata["help"]
+        if known.default not in ("", None):
+            text += f" (default: {known.default})"
+        choices = CHOICES.get(known.name)
         parser.add_argument(
-            "--" + field.name.replace("_", "-"),
+            "--" + known.name.replace("_", "-"),
             type=kinds[0],
             default=argparse.SUPPRESS,
-            choices=CHOICES.get(field.name),
-            help=f"by itself {field.default!r}",
+            choices=choices,
+            metavar="|".join(filter(None, choices or ()))
+            or kinds[0].__name__.upper(),
+            help=text,
         )
     flags = vars(parser.parse_args(arguments))
     path, run = flags.pop("config"), flags.pop("resume")

@@ -1,0 +1,53 @@
+"""The recorded runs: what is written about them is what they are."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("accelerate")
+
+from segformer_tutorial.data import data_folder, read_folder
+from segformer_tutorial.evaluate import evaluate
+from segformer_tutorial.train import TrainConfig, model_config, parse
+from segformer_tutorial.weights import load_model
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = data_folder() / "runs"
+TEXT = (RUNS / "README.md").read_text(encoding="utf-8")
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+
+@pytest.mark.parametrize("name", ["b0", "small"])
+def test_command_makes_the_recorded_config(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    line = re.search(rf"`python -m segformer_tutorial.train (.*{name})`", TEXT)
+    config, resume = parse(shlex.split(line[1]))
+    recorded = json.loads((RUNS / name / "config.json").read_text())
+    assert config == TrainConfig(**recorded)
+    assert not resume
+
+
+def test_small_model_is_what_the_text_says():
+    path = RUNS / "small" / "best.safetensors"
+    assert path.stat().st_size < 4_000_000
+    model = load_model(path)
+    recorded = json.loads((RUNS / "small" / "config.json").read_text())
+    assert model.config == model_config(recorded["model"], 12)
+    scenes = data_folder() / "scenes"
+    for split in ("val", "test"):
+        found = evaluate(model, read_folder(scenes, split)).mean_iou
+        said = re.search(rf"`small`[^.]*? ([\d.]+) on {split}", TEXT)
+        assert float(said[1]) == pytest.approx(found, abs=2e-3)
+
+
+def test_readme_has_the_recorded_table():
+    pytest.importorskip("transformers")
+    import train_beside
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- beside -->\n(.*?)\n<!--", readme, re.DOTALL)[1]
+    assert table == train_beside.as_table(RUNS)
