@@ -11,10 +11,15 @@ not repeated keep their rows.
 import argparse
 import csv
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from report import ROOT, write_rows
+from segformer_tutorial import SegFormer
+from segformer_tutorial import train as training
 from segformer_tutorial.train import TrainConfig, train
 
 VARIANTS = {
@@ -30,9 +35,29 @@ VARIANTS = {
     "no flip": {"augment": "scale,colour"},
     "no colour changes": {"augment": "scale,flip"},
     "no augmentation but the crop": {"augment": ""},
+    "all first weights alike": {"first_weights": 0.02},
     # How much is chance? The whole recipe with other weights and scenes.
     **{f"seed {seed}": {"seed": seed} for seed in range(1, 5)},
 }
+build_model = training.build_model
+
+
+def alike(spread: float) -> Callable[..., SegFormer]:
+    """Build a model with one spread for all first weights, whatever their
+    layer, as transformers does."""
+
+    def build(config: TrainConfig, num_classes: int) -> SegFormer:
+        model = build_model(config, num_classes)
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1:
+                nn.init.normal_(parameter, std=spread)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        return model
+
+    return build
+
+
 COLUMNS = ("variant", "step", "loss", "val_miou")
 
 
@@ -60,7 +85,10 @@ def main() -> None:
                 eval_every=options.steps,
                 save_every=options.steps,
             )
-            train(replace(config, **VARIANTS[variant]), progress=False)
+            changes = dict(VARIANTS[variant])
+            spread = changes.pop("first_weights", None)
+            training.build_model = alike(spread) if spread else build_model
+            train(replace(config, **changes), progress=False)
             with open(f"{folder}/metrics.csv", newline="") as file:
                 rows = [
                     {"variant": variant} | {k: row[k] for k in COLUMNS[1:]}

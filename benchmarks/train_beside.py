@@ -77,7 +77,7 @@ class Network(nn.Module):
 
 
 class ConvNet(nn.Module):
-    """Six layers at half size; each pixel sees 66 pixels around itself."""
+    """Six layers at half size; a pixel sees 63 x 63 pixels around itself."""
 
     def __init__(self, classes: int, dim: int = 32):
         super().__init__()
@@ -201,28 +201,26 @@ def alone(task: str, name: str) -> list[dict] | dict:
 
 def as_table(folder: Path) -> str:
     """The ends of the curves, and speed and memory, as a Markdown table."""
-    found = {name: {} for name in NETWORKS}
+    found = {name: dict.fromkeys(CURVE + SPEED, "") for name in NETWORKS}
     for file_name in ("beside_speed.csv", "beside.csv"):
-        with open(folder / file_name, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                found[row["network"]] |= row  # the last row of a curve stays
+        if (folder / file_name).exists():
+            with open(folder / file_name, newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    found[row["network"]] |= row  # a curve's last row stays
+
+    def cell(row: dict, key: str, form: str) -> str:
+        return form.format(float(row[key])) if row[key] else ""
+
     return table(
-        [
-            "from scratch",
-            "parameters",
-            "images/s",
-            "peak memory",
-            "val",
-            "test",
-        ],
+        ["", "parameters", "images/s", "peak memory", "val mIoU", "test mIoU"],
         [
             [
                 name,
-                f"{int(row['parameters']):,}",
-                row["images_per_second"],
-                f"{row['peak_mb']} MB",
-                f"{100 * float(row['val_miou']):.1f}",
-                f"{100 * float(row['test_miou']):.1f}",
+                cell(row, "parameters", "{:,.0f}"),
+                cell(row, "images_per_second", "{:.1f}"),
+                cell(row, "peak_mb", "{:,.0f} MB"),
+                cell(row, "val_miou", "{:.1%}"),
+                cell(row, "test_miou", "{:.1%}"),
             ]
             for name, row in found.items()
         ],
