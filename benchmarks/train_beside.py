@@ -5,7 +5,7 @@
     python benchmarks/train_beside.py --steps 0           # speed and memory
 
 Each network is trained from scratch in a process of its own, by one loop, on
-the same batches in the same order: SegFormer-B0 of this package and of
+the CPU and the same batches in the same order: SegFormer-B0 of this package and of
 transformers, torchvision's LR-ASPP with MobileNetV3, and a conv net of six
 layers. This package's row equals, bit for bit, that of
 

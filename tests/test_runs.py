@@ -1,5 +1,7 @@
 """The recorded runs: what is written about them is what they are."""
 
+import argparse
+import csv
 import json
 import re
 import shlex
@@ -7,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("accelerate")
 
 from segformer_tutorial.data import data_folder, read_folder
 from segformer_tutorial.evaluate import evaluate
-from segformer_tutorial.train import TrainConfig, model_config, parse
+from segformer_tutorial.train import TrainConfig, model_config, parse, train
 from segformer_tutorial.weights import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,8 +47,28 @@ def test_small_model_is_what_the_text_says():
         assert float(text) == pytest.approx(found, abs=2e-3)
 
 
+def test_networks_beside_are_trained_by_the_loop_of_the_package(tmp_path):
+    """So that the row of this package in beside.csv is the run b0."""
+    import train_beside
+
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("the comparison runs on the CPU")
+    scenes = data_folder() / "scenes"
+    train_set = read_folder(scenes, "train")
+    settings = {"lr": 1e-3, "crop_size": 32, "batch_size": 2, "warmup": 0}
+    config = TrainConfig(
+        output=str(tmp_path), steps=3, workers=0, log_every=1, **settings
+    )
+    train(config, progress=False)
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    model = train_beside.build("this package", len(train_set.classes))
+    options = argparse.Namespace(**settings)
+    steps = train_beside.steps_of(model, train_set, options, 3)
+    assert [loss for loss, _ in steps] == losses
+
+
 def test_readme_has_the_recorded_table():
-    pytest.importorskip("transformers")
     import train_beside
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
