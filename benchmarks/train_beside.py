@@ -4,10 +4,10 @@
     python benchmarks/train_beside.py --only "small conv net"
     python benchmarks/train_beside.py --steps 0           # speed and memory
 
-Each network is trained from scratch in a process of its own, by one loop, on
-the CPU and the same batches in the same order: SegFormer-B0 of this package and of
-transformers, torchvision's LR-ASPP with MobileNetV3, and a conv net of six
-layers. This package's row equals, bit for bit, that of
+Each network is trained from scratch on the CPU, in a process of its own, by
+one loop, on the same batches in the same order: SegFormer-B0 of this package
+and of transformers, torchvision's LR-ASPP with MobileNetV3, and a conv net of
+six layers. This package's row equals, bit for bit, that of
 
     python -m segformer_tutorial.train --lr 1e-3 --warmup 50 --steps 2000 \
         --batch-size 8 --crop-size 256
