@@ -2,9 +2,9 @@
 
     python benchmarks/ablations.py --steps 100
 
-A small SegFormer on the drawn scenes, from scratch, a few minutes a run on a
-laptop. Every run differs from the first in one thing. The losses and the mIoU
-go to data/runs/ablations.csv, from which chapter 11 draws them; runs that are
+A small SegFormer on the drawn scenes, from scratch, a minute or two a run on
+a laptop. Every run differs from the first in what its name says. The losses
+and the mIoU go to data/runs/ablations.csv, from which chapter 11 draws them; runs that are
 not repeated keep their rows.
 """
 

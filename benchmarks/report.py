@@ -11,6 +11,7 @@ def write_rows(
     path: Path, columns: Sequence[str], order: Sequence[str], rows: list[dict]
 ) -> None:
     """Put rows in the place of those that have the same first column."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     key = columns[0]
     new = {row[key] for row in rows}
     if path.exists():

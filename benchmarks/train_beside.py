@@ -20,7 +20,6 @@ data/runs/beside_speed.csv. The README has both as a table.
 import argparse
 import csv
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -178,6 +177,8 @@ def learn(name: str, options: argparse.Namespace) -> list[dict]:
 
 def clock(name: str, options: argparse.Namespace) -> dict:
     """Train for ten steps; return the median seconds and the peak memory."""
+    import resource  # not on Windows
+
     train = read_folder(options.data, "train")
     model = build(name, len(train.classes))
     seconds = [s for _, s in steps_of(model, train, options, 10)]
