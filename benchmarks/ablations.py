@@ -4,8 +4,8 @@
 
 A small SegFormer on the drawn scenes, from scratch, a minute or two a run on
 a laptop. Every run differs from the first in what its name says. The losses
-and the mIoU go to data/runs/ablations.csv, from which chapter 11 draws them; runs that are
-not repeated keep their rows.
+and the mIoU go to data/runs/ablations.csv, from which chapter 11 draws them;
+runs that are not repeated keep their rows.
 """
 
 import argparse
