@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from segformer_tutorial import data
+from segformer_tutorial.data import dataset as data
 from segformer_tutorial.data import (
     READERS,
     DataError,

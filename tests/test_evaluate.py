@@ -16,7 +16,7 @@ from segformer_tutorial.evaluate import (
     predict_labels,
     sliding_logits,
 )
-from segformer_tutorial.transforms import eval_transform
+from segformer_tutorial.data.transforms import eval_transform
 from segformer_tutorial.weights import save_weights
 
 

@@ -3,7 +3,7 @@
 import pytest
 from answers import RIGHT, WRONG
 
-from segformer_tutorial.exercises import CHECKERS, check
+from segformer_tutorial.classroom.exercises import CHECKERS, check
 
 
 def said(capsys, exercise, answer) -> str:

@@ -11,7 +11,7 @@ from reference import textbook_decoder
 from torch import nn
 
 from segformer_tutorial import PRESETS, EfficientSelfAttention, SegFormer
-from segformer_tutorial.cost import count_macs
+from segformer_tutorial.evaluate.cost import count_macs
 
 TABLE_1A = {  # side of the image, billions
     "b0": (512, 8.4),

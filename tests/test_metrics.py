@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from segformer_tutorial.metrics import ConfusionMatrix, all_reduce
+from segformer_tutorial.evaluate.metrics import ConfusionMatrix, all_reduce
 
 
 def counted(predicted, true, num_classes=4) -> ConfusionMatrix:

@@ -9,7 +9,7 @@ import pytest
 import segformer_tutorial
 import segformer_tutorial.data
 from segformer_tutorial import SegFormerConfig
-from segformer_tutorial.layouts import LAYOUTS, theirs
+from segformer_tutorial.weights.layouts import LAYOUTS, theirs
 
 BOOK = segformer_tutorial.data.ROOT / "book"
 HEADERS = {

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from segformer_tutorial import SegFormer
-from segformer_tutorial.recipe import (
+from segformer_tutorial.train.recipe import (
     learning_rate_factor,
     parameter_groups,
     segmentation_loss,

@@ -23,10 +23,10 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from segformer_tutorial import SegFormer
-from segformer_tutorial import train as training
+from segformer_tutorial.train import loop as training
 from segformer_tutorial.data import DataError, read_folder
 from segformer_tutorial.evaluate import evaluate
-from segformer_tutorial.recipe import segmentation_loss
+from segformer_tutorial.train.recipe import segmentation_loss
 from segformer_tutorial.train import (
     StepSampler,
     TrainConfig,

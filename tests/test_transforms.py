@@ -7,7 +7,7 @@ pytest.importorskip("torchvision")
 from torchvision import tv_tensors
 
 from segformer_tutorial.data import VOID, normalize
-from segformer_tutorial.transforms import (
+from segformer_tutorial.data.transforms import (
     Augmented,
     PadTo,
     RandomClassCrop,

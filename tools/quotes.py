@@ -33,7 +33,7 @@ def definitions(source: str) -> Iterator[tuple[str, str]]:
 def package(folder: Path = PACKAGE) -> dict[str, list[str]]:
     """Return the texts of the package's definitions, by name."""
     found: dict[str, list[str]] = {}
-    for module in sorted(folder.glob("*.py")):
+    for module in sorted(folder.rglob("*.py")):
         for name, text in definitions(module.read_text(encoding="utf-8")):
             found.setdefault(name, []).append(text)
     return found

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from segformer_tutorial import PRESETS, EfficientSelfAttention, MixTransformer
-from segformer_tutorial.cost import count_macs
+from segformer_tutorial.evaluate.cost import count_macs
 
 
 def keys(h, w):

@@ -8,7 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from segformer_tutorial.recipe import segmentation_loss
+from segformer_tutorial.train.recipe import segmentation_loss
 
 
 def pixels(scores, labels, void=None):

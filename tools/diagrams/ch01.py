@@ -2,7 +2,7 @@
 
 import torch
 
-from segformer_tutorial.metrics import ConfusionMatrix
+from segformer_tutorial.evaluate.metrics import ConfusionMatrix
 
 from .drawing import (
     ACCENT,

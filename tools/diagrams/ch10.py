@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from segformer_tutorial.data import VOID
-from segformer_tutorial.recipe import segmentation_loss
+from segformer_tutorial.train.recipe import segmentation_loss
 
 from .drawing import (
     ACCENT,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .config import SegFormerConfig
+from ..config import SegFormerConfig
 
 
 class WeightsError(ValueError):

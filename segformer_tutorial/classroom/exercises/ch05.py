@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..mix_ffn import MixFFN
+from ...mix_ffn import MixFFN
 from .checking import ask, judge
 
 

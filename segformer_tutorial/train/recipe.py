@@ -3,9 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .data import VOID
-from .decoder import resize
-from .model import SegFormer
+from ..data import VOID
+from ..decoder import resize
+from ..model import SegFormer
 
 NORMS = (nn.LayerNorm, nn.BatchNorm2d, nn.SyncBatchNorm)
 

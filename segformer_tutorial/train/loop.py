@@ -23,14 +23,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
-from .config import PRESETS, SegFormerConfig
-from .data import READERS, LabelledImages, data_folder
-from .evaluate import evaluate
-from .metrics import ConfusionMatrix, all_reduce
-from .model import SegFormer
+from ..config import PRESETS, SegFormerConfig
+from ..data import READERS, LabelledImages, data_folder
+from ..evaluate import evaluate
+from ..evaluate.metrics import ConfusionMatrix, all_reduce
+from ..model import SegFormer
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
-from .transforms import AUGMENT, Augmented, seed_of, train_transform
-from .weights import (
+from ..data.transforms import AUGMENT, Augmented, seed_of, train_transform
+from ..weights import (
     config_from_weights,
     load_weights,
     save_weights,

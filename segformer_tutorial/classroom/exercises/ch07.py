@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import prod
 
-from ..config import PRESETS, SegFormerConfig
+from ...config import PRESETS, SegFormerConfig
 from .checking import ask, judge
 
 

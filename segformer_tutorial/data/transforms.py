@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
         "transforms need torchvision: pip install torchvision"
     ) from error
 
-from .data import MEAN, STD, VOID
+from .dataset import MEAN, STD, VOID
 
 AUGMENT = ("scale", "flip", "colour")
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .config import SegFormerConfig
+from ..config import SegFormerConfig
 from .layouts import WeightsError, config_of, match, some
-from .model import SegFormer
+from ..model import SegFormer
 
 __all__ = [
     "WeightsError",

@@ -6,7 +6,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ..encoder import TransformerBlock
+from ...encoder import TransformerBlock
 from .checking import ask, judge
 
 

@@ -6,7 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from ..recipe import segmentation_loss
+from ...train.recipe import segmentation_loss
 from .checking import ask
 
 CLASSES = 4

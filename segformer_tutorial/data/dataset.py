@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # ImageNet's statistics, on the scale 0..255, as in the official configs.
 MEAN = (123.675, 116.28, 103.53)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .data import READERS, DataError, LabelledImages, data_folder
-from .decoder import resize
+from ..data import READERS, DataError, LabelledImages, data_folder
+from ..decoder import resize
 from .metrics import ConfusionMatrix
-from .model import labels_from_logits
-from .transforms import eval_transform
+from ..model import labels_from_logits
+from ..data.transforms import eval_transform
 
 
 @torch.no_grad()
@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from tqdm import tqdm
 
-    from .weights import load_model
+    from ..weights import load_model
 
     path, device = options.pop("model"), options.pop("device")
     try:

@@ -1,0 +1,1 @@
+"""The classroom: what the book draws with, its photo, its exercises."""

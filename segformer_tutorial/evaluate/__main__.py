@@ -1,0 +1,5 @@
+import sys
+
+from .evaluation import main
+
+sys.exit(main())

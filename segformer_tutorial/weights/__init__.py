@@ -1,0 +1,19 @@
+"""Weights in and out: published layouts, files, hubs, this package's own."""
+
+from .layouts import WeightsError
+from .load import (
+    WeightsReport,
+    config_from_weights,
+    load_model,
+    load_weights,
+    save_weights,
+)
+
+__all__ = [
+    "WeightsError",
+    "WeightsReport",
+    "config_from_weights",
+    "load_model",
+    "load_weights",
+    "save_weights",
+]
