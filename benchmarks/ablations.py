@@ -19,8 +19,8 @@ from torch import nn
 
 from report import ROOT, write_rows
 from segformer_tutorial import SegFormer
-from segformer_tutorial.train import loop as training
 from segformer_tutorial.train import TrainConfig, train
+from segformer_tutorial.train import loop as training
 
 VARIANTS = {
     "the whole recipe": {},

@@ -34,14 +34,14 @@ from torch.utils.data import DataLoader
 from report import ROOT, put_in_readme, table, write_rows
 from segformer_tutorial import SegFormer
 from segformer_tutorial.data import read_folder
+from segformer_tutorial.data.batches import Augmented, StepSampler, seed_of
+from segformer_tutorial.data.transforms import train_transform
 from segformer_tutorial.evaluate import evaluate
 from segformer_tutorial.train.recipe import (
     learning_rate_factor,
     parameter_groups,
     segmentation_loss,
 )
-from segformer_tutorial.train import StepSampler
-from segformer_tutorial.data.transforms import Augmented, seed_of, train_transform
 
 RUNS = ROOT / "data" / "runs"
 NETWORKS = (

@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from segformer_tutorial.data import dataset as data
 from segformer_tutorial.data import (
+    MEAN,
     READERS,
+    STD,
     DataError,
     LabelledImages,
     data_folder,
+    normalize,
     read_ade20k,
     read_folder,
     read_image,
     read_labels,
 )
+from segformer_tutorial.data import dataset as data
 
 np = pytest.importorskip("numpy")
 Image = pytest.importorskip("PIL.Image")
@@ -68,19 +71,17 @@ def test_copied_files_do_not_need_the_metadata(monkeypatch, tmp_path):
 
 
 def test_normalize_centres_imagenet_s_mean():
-    mean = torch.tensor(data.MEAN).view(3, 1, 1) / 255
-    std = torch.tensor(data.STD).view(3, 1, 1) / 255
+    mean = torch.tensor(MEAN).view(3, 1, 1) / 255
+    std = torch.tensor(STD).view(3, 1, 1) / 255
     image = torch.cat([mean, mean + std, mean - 2 * std], dim=2)
     expected = torch.tensor([0.0, 1.0, -2.0]).expand(3, 1, 3)
-    torch.testing.assert_close(
-        data.normalize(image), expected, atol=1e-5, rtol=0
-    )
-    batch = data.normalize(image[None].double())
+    torch.testing.assert_close(normalize(image), expected, atol=1e-5, rtol=0)
+    batch = normalize(image[None].double())
     assert batch.shape == (1, 3, 1, 3) and batch.dtype == torch.float64
     with pytest.raises(ValueError, match=r"\.\.\. 3 h w, got \(1, 3\)"):
-        data.normalize(image[0])
+        normalize(image[0])
     with pytest.raises(ValueError, match=r"float in 0\.\.1, got torch.uint8"):
-        data.normalize(image.byte())
+        normalize(image.byte())
 
 
 # Folders of pictures --------------------------------------------------------

@@ -10,13 +10,13 @@ from PIL import Image
 
 from segformer_tutorial import SegFormer
 from segformer_tutorial.data import read_folder
+from segformer_tutorial.data.transforms import eval_transform
 from segformer_tutorial.evaluate import (
     evaluate,
     main,
     predict_labels,
     sliding_logits,
 )
-from segformer_tutorial.data.transforms import eval_transform
 from segformer_tutorial.weights import save_weights
 
 

@@ -23,21 +23,23 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from segformer_tutorial import SegFormer
-from segformer_tutorial.train import loop as training
 from segformer_tutorial.data import DataError, read_folder
+from segformer_tutorial.data.batches import StepSampler
 from segformer_tutorial.evaluate import evaluate
-from segformer_tutorial.train.recipe import segmentation_loss
 from segformer_tutorial.train import (
-    StepSampler,
     TrainConfig,
     TrainError,
     build_model,
-    main,
+    checkpoints,
     model_config,
     newest_checkpoint,
     parse,
     train,
 )
+from segformer_tutorial.train import loop as training
+from segformer_tutorial.train.__main__ import main
+from segformer_tutorial.train.recipe import segmentation_loss
+from segformer_tutorial.train.settings import read_config
 from segformer_tutorial.weights import load_model, save_weights
 
 MODEL = {
@@ -188,14 +190,14 @@ def test_killed_at_random_moments(config, whole, workers):
 
 
 def die_in_the_second_save():
-    sync = training._sync
+    sync = checkpoints._sync
 
     def dying(path):
         if ".step-0000004" in str(path):
             os.kill(os.getpid(), signal.SIGKILL)
         sync(path)
 
-    training._sync = dying
+    checkpoints._sync = dying
 
 
 @needs_kill
@@ -212,7 +214,7 @@ def limit_files():
     """From the second checkpoint on, no file may pass 20 kB."""
     import resource
 
-    save, saves = training._checkpoint, []
+    save, saves = training.save_checkpoint, []
 
     def limited(*arguments):
         saves.append(1)
@@ -220,7 +222,7 @@ def limit_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         save(*arguments)
 
-    training._checkpoint = limited
+    training.save_checkpoint = limited
 
 
 @needs_kill
@@ -252,7 +254,7 @@ def test_learns(config, capsys):
     assert metrics["val_miou"] > 0.8
     model = load_model(f"{config.output}/best.safetensors")
     assert model.config.num_classes == 2
-    assert training.read_config(Path(config.output) / "config.json") == (
+    assert read_config(Path(config.output) / "config.json") == (
         json.loads(json.dumps(asdict(config)))
     )
 

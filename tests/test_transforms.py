@@ -7,14 +7,13 @@ pytest.importorskip("torchvision")
 from torchvision import tv_tensors
 
 from segformer_tutorial.data import VOID, normalize
+from segformer_tutorial.data.batches import Augmented, seed_of
 from segformer_tutorial.data.transforms import (
-    Augmented,
     PadTo,
     RandomClassCrop,
     RandomScale,
     eval_transform,
     photometric_distortion,
-    seed_of,
     train_transform,
 )
 

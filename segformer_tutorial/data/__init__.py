@@ -1,14 +1,11 @@
 """Pictures and their labels: read, checked, augmented, drawn in batches."""
 
 from .dataset import (
-    MEAN,
     READERS,
-    STD,
     VOID,
     DataError,
     LabelledImages,
     data_folder,
-    normalize,
     read_ade20k,
     read_cityscapes,
     read_folder,
@@ -17,6 +14,8 @@ from .dataset import (
     read_pet,
     read_voc,
 )
+from .normalize import MEAN, STD, normalize
+from .task import Task, task_of
 
 __all__ = [
     "MEAN",
@@ -25,6 +24,7 @@ __all__ = [
     "VOID",
     "DataError",
     "LabelledImages",
+    "Task",
     "data_folder",
     "normalize",
     "read_ade20k",
@@ -34,4 +34,5 @@ __all__ = [
     "read_labels",
     "read_pet",
     "read_voc",
+    "task_of",
 ]

@@ -11,10 +11,6 @@ from torch.utils.data import Dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# ImageNet's statistics, on the scale 0..255, as in the official configs.
-MEAN = (123.675, 116.28, 103.53)
-STD = (58.395, 57.12, 57.375)
-
 VOID = 255  # the label of a pixel that does not count
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -310,23 +306,6 @@ VOC_CLASSES = (
     "train",
     "tvmonitor",
 )
-
-
-def normalize(image: Tensor) -> Tensor:
-    """From 0..1 to what the networks were trained on: `... 3 h w`, same shape.
-
-    Subtracts ImageNet's mean and divides by its standard deviation, channel
-    by channel. Raises ValueError for another shape and for integers.
-    """
-    if image.ndim < 3 or image.shape[-3] != 3:
-        raise ValueError(
-            f"image must have shape ... 3 h w, got {tuple(image.shape)}"
-        )
-    if not image.is_floating_point():
-        raise ValueError(f"image must be float in 0..1, got {image.dtype}")
-    mean = image.new_tensor(MEAN)[:, None, None]
-    std = image.new_tensor(STD)[:, None, None]
-    return (image * 255 - mean) / std
 
 
 def data_folder(path: str | os.PathLike | None = None) -> Path:

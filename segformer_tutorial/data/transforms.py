@@ -1,12 +1,10 @@
 """What happens to a picture and its labels before the network sees them."""
 
-import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 try:
     from torchvision import tv_tensors
@@ -17,7 +15,8 @@ except ModuleNotFoundError as error:
         "transforms need torchvision: pip install torchvision"
     ) from error
 
-from .dataset import MEAN, STD, VOID
+from .dataset import VOID
+from .normalize import MEAN, STD
 
 AUGMENT = ("scale", "flip", "colour")
 
@@ -192,34 +191,3 @@ class PadTo(v2.Transform):
         fill = VOID if isinstance(inpt, tv_tensors.Mask) else 0
         padding = [0, 0, max(0, self.size - w), max(0, self.size - h)]
         return F.pad(inpt, padding, fill=fill)
-
-
-class Augmented(Dataset):
-    """`data[epoch, index]`: a sample as a random transform makes it.
-
-    What is random depends on the seed, the epoch and the index alone: it does
-    not matter which process reads the sample, or what was read before.
-    """
-
-    def __init__(self, dataset: Dataset, transform: Callable, *, seed: int):
-        self.dataset = dataset
-        self.transform = transform
-        self.seed = seed
-
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        epoch, index = key
-        image, labels = self.dataset[index]
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(
-                seed_of("augment", self.seed, epoch, index)
-            )
-            return self.transform(
-                tv_tensors.Image(image), tv_tensors.Mask(labels.byte())
-            )
-
-
-def seed_of(*parts: str | int) -> int:
-    """A seed of 63 bits for what the parts name."""
-    text = " ".join(map(str, parts)).encode()
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1

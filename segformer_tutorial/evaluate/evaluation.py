@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..data import READERS, DataError, LabelledImages, data_folder
-from ..decoder import resize
-from .metrics import ConfusionMatrix
-from ..model import labels_from_logits
 from ..data.transforms import eval_transform
+from ..decoder import resize
+from ..model import labels_from_logits
+from .metrics import ConfusionMatrix
 
 
 @torch.no_grad()

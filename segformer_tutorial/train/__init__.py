@@ -1,19 +1,11 @@
 """Train a SegFormer: `python -m segformer_tutorial.train --help`."""
 
-from .loop import (
-    StepSampler,
-    TrainConfig,
-    TrainError,
-    build_model,
-    model_config,
-    newest_checkpoint,
-    parse,
-    train,
-)
+from .checkpoints import newest_checkpoint
+from .loop import build_model, train
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
+from .settings import TrainConfig, TrainError, model_config, parse
 
 __all__ = [
-    "StepSampler",
     "TrainConfig",
     "TrainError",
     "build_model",

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ..config import SegFormerConfig
-from .layouts import WeightsError, config_of, match, some
 from ..model import SegFormer
+from .layouts import WeightsError, config_of, match, some
 
 __all__ = [
     "WeightsError",

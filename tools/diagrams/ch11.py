@@ -1,6 +1,6 @@
 """The diagrams of chapter 11."""
 
-from segformer_tutorial.train import StepSampler
+from segformer_tutorial.data.batches import StepSampler
 
 from .drawing import (
     ACCENT_INK,

@@ -11,7 +11,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from segformer_tutorial import plot  # noqa: E402
+from segformer_tutorial.classroom import plots as plot  # noqa: E402
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 EYES = {

@@ -1,0 +1,30 @@
+"""The scale on which the networks see their pictures."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+# ImageNet's statistics, on the scale 0..255, as in the official configs.
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+
+
+def normalize(
+    image: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
+) -> Tensor:
+    """Subtract the mean, divide by the standard deviation: `... c h w`.
+
+    `image` holds floats in 0..1; `mean` and `std` have one number for each
+    channel, on the scale 0..255, and are ImageNet's by default. Raises
+    ValueError for another number of channels and for integers.
+    """
+    if image.ndim < 3 or image.shape[-3] != len(mean):
+        raise ValueError(
+            f"image must have shape ... {len(mean)} h w, "
+            f"got {tuple(image.shape)}"
+        )
+    if not image.is_floating_point():
+        raise ValueError(f"image must be float in 0..1, got {image.dtype}")
+    mean = image.new_tensor(mean)[:, None, None]
+    std = image.new_tensor(std)[:, None, None]
+    return (image * 255 - mean) / std

@@ -1,0 +1,1 @@
+"""Labels for a picture: the one door for prediction."""
