@@ -3,7 +3,7 @@
 python tools/figures.py            write the files
 python tools/figures.py --check    fail if a file is not what this draws
 
-The drawings stand in tools/diagrams, one file per chapter.
+The drawings stand in tools/diagrams, one file for each subject.
 """
 
 import sys

@@ -1,7 +1,19 @@
-"""RIGHT and WRONG answers of all chapters, one file per chapter."""
+"""RIGHT and WRONG answers to all exercises, one file for each subject."""
 
-from . import ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10, ch11
+from importlib import import_module
+from pkgutil import iter_modules
 
-CHAPTERS = (ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10, ch11)
-RIGHT = {name: f for part in CHAPTERS for name, f in part.RIGHT.items()}
-WRONG = [mistake for part in CHAPTERS for mistake in part.WRONG]
+SUBJECTS = {
+    module.name: import_module(f"{__name__}.{module.name}")
+    for module in iter_modules(__path__)
+}
+RIGHT = {
+    f"{subject}.{name}": answer
+    for subject, module in SUBJECTS.items()
+    for name, answer in module.RIGHT.items()
+}
+WRONG = [
+    (f"{subject}.{name}", answer, words)
+    for subject, module in SUBJECTS.items()
+    for name, answer, words in module.WRONG
+]

@@ -1,36 +1,14 @@
-"""The book's diagrams: DRAWINGS names each one and draws it."""
+"""The book's diagrams: DRAWINGS names each one and draws it.
 
-from . import (
-    ch01,
-    ch02,
-    ch03,
-    ch04,
-    ch05,
-    ch06,
-    ch07,
-    ch08,
-    ch09,
-    ch10,
-    ch11,
-    model_map,
-)
+A file here that has a table DRAWINGS of its own is found by itself.
+"""
 
-CHAPTERS = (
-    model_map,
-    ch01,
-    ch02,
-    ch03,
-    ch04,
-    ch05,
-    ch06,
-    ch07,
-    ch08,
-    ch09,
-    ch10,
-    ch11,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 DRAWINGS = {
     name: draw
-    for chapter in CHAPTERS
-    for name, draw in chapter.DRAWINGS.items()
+    for file in iter_modules(__path__)
+    if file.name != "drawing"
+    for name, draw in import_module(f"{__name__}.{file.name}").DRAWINGS.items()
 }

@@ -1,28 +1,21 @@
-"""Check an answer to one of the book's exercises: `check("ch03.ex1", mine)`.
+"""Check an answer to one of the book's exercises: `check("patches.sides", f)`.
 
 A checker takes the answer and returns what is wrong with it, or None. For a
-common mistake it names the misconception. Each chapter has a file of them.
+common mistake it names the misconception. Each subject has a file of them.
 """
 
-from . import ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10, ch11
+from importlib import import_module
+from pkgutil import iter_modules
+
 from .checking import NotAnsweredError
 
 CHECKERS = {
     name: checker
-    for chapter in (
-        ch01,
-        ch02,
-        ch03,
-        ch04,
-        ch05,
-        ch06,
-        ch07,
-        ch08,
-        ch09,
-        ch10,
-        ch11,
-    )
-    for name, checker in chapter.CHECKERS.items()
+    for module in iter_modules(__path__)
+    if module.name != "checking"
+    for name, checker in import_module(
+        f"{__name__}.{module.name}"
+    ).CHECKERS.items()
 }
 
 

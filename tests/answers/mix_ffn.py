@@ -1,0 +1,128 @@
+"""Answers: the right ones, and mistakes with their words.
+
+Nothing here is shared with the checkers' own formulas.
+"""
+
+import torch
+from torch import nn
+
+
+def count(*layers):
+    return sum(p.numel() for layer in layers for p in layer.parameters())
+
+
+def parameters(
+    dim, ratio, *, groups=True, bias=(1, 1, 1), first=None, size=(3, 3)
+):
+    """Build the layers and count: nothing is shared with the formula."""
+    hidden, first = dim * ratio, first or dim * ratio
+    with torch.device("meta"):
+        return count(
+            nn.Linear(dim, first, bias=bool(bias[0])),
+            nn.Conv2d(
+                first,
+                hidden,
+                size,
+                groups=first if groups else 1,
+                bias=bool(bias[1]),
+            ),
+            nn.Linear(hidden, dim, bias=bool(bias[2])),
+        )
+
+
+def layers(rows, columns, k):
+    """Let the news spread until every place has it."""
+    reach, met, n = k // 2, set(), 0
+    every = {(y, x) for y in range(rows) for x in range(columns)}
+    span = range(-reach, reach + 1)
+    while met != every:
+        n += 1
+        met = {
+            (y, x)
+            for y, x in every
+            if any(
+                (y + i, x + j) in met or (y + i, x + j) not in every
+                for i in span
+                for j in span
+            )
+        }
+    return n
+
+
+def kernel(*places, value=1.0, bias=0.0, dtype=torch.float32):
+    """`value` at these places of each channel's kernel, zero elsewhere."""
+
+    def answer(hidden):
+        weight = torch.zeros(hidden, 1, 3, 3, dtype=dtype)
+        for y, x in places:
+            weight[:, 0, y, x] = value
+        return weight, torch.full((hidden,), bias, dtype=dtype)
+
+    return answer
+
+
+def ordinary(hidden):
+    weight = torch.zeros(hidden, hidden, 3, 3)
+    weight[range(hidden), range(hidden), 1, 1] = 1
+    return weight, torch.zeros(hidden)
+
+
+NINE = [(y, x) for y in range(3) for x in range(3)]
+
+RIGHT: dict = {
+    "parameters": parameters,
+    "layers": layers,
+    "plain": kernel((1, 1)),
+}
+WRONG: list = [
+    ("parameters", lambda d, r: parameters(d, r, bias=(0, 0, 0)),
+     "biases are missing"),
+    ("parameters", lambda d, r: parameters(d, r, bias=(1, 0, 1)),
+     "so has the convolution"),
+    ("parameters", lambda d, r: parameters(d, r, bias=(0, 1, 1)),
+     "so has the convolution"),
+    ("parameters", lambda d, r: parameters(d, r, bias=(1, 1, 0)),
+     "second linear layer is missing"),
+    ("parameters", lambda d, r: parameters(d, r, bias=(1, 1, 0)) + d * r,
+     "dim outputs"),
+    ("parameters", lambda d, r: parameters(d, r, groups=False), "every pair"),
+    ("parameters", lambda d, r: parameters(d, r, first=d), "widens inside"),
+    ("parameters", lambda d, r: parameters(d, r, size=(3, 1)), "nine weights"),
+    ("parameters", lambda d, r: count(nn.Linear(d, d * r), nn.Linear(d * r, d)),
+     "plain FFN"),
+    ("parameters", lambda d, r: 35_648, "for dim 32 and expansion 4"),
+    ("layers", lambda h, w, k: layers(max(h, w), max(h, w), k), "longer"),
+    ("layers", lambda h, w, k: layers(2 * min(h, w), 2 * max(h, w), k),
+     "meets in the middle"),
+    ("layers", lambda h, w, k: layers(h, w, 3), "larger one carries"),
+    ("layers", lambda h, w, k: layers(h, w, 2 * k - 1),
+     "not kernel_size - 1"),
+    ("layers", lambda h, w, k: layers(h, w, 2 * k + 1), "not kernel_size."),
+    ("layers", lambda h, w, k: layers(h // 2 * 2, w // 2 * 2, k),
+     "rounded up: with 15"),
+    ("layers", lambda h, w, k: layers(h, w, 3) // (k // 2),
+     "may be a short one"),
+    ("layers", lambda h, w, k: layers(h - 1, w - 1, k) if h > 1 else 0,
+     "rounded up: with 15"),
+    ("layers", lambda h, w, k: layers(h - 2, w - 2, k) if h > 2 else 0,
+     "one place further"),
+    ("layers", lambda h, w, k: 8, "7 x 40 places"),
+    ("plain", kernel(*NINE), "adds up nine"),
+    ("plain", kernel(*NINE, value=1 / 9), "mean of nine"),
+    ("plain", kernel((0, 0)), "neighbour"),
+    ("plain", kernel((2, 1)), "neighbour"),
+    ("plain", kernel(), "zeros"),
+    ("plain", kernel((1, 1), bias=1.0), "must be zero"),
+    ("plain", kernel((1, 1), value=9.0), "differs"),
+    ("plain", lambda n: (kernel((1, 1))(n)[0], torch.arange(1.0 * n)),
+     "must be zero"),
+    ("plain", lambda n: (torch.rand(n, 1, 3, 3), torch.zeros(n)),
+     "same kernel"),
+    ("plain", ordinary, "every pair"),
+    ("plain", lambda n: (torch.ones(n), torch.zeros(n)),
+     "expected a weight of shape (24, 1, 3, 3)"),
+    ("plain", lambda n: kernel((1, 1))(n)[0], "expected two tensors"),
+    ("plain", lambda n: (1, 0), "expected two tensors"),
+    ("plain", lambda n: (None, None), "not answered"),
+    ("plain", kernel((1, 2), dtype=torch.float64), "neighbour"),
+]  # fmt: skip
