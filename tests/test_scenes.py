@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from PIL import __version__ as pillow
 
-from segformer_tutorial.classroom.plots import PALETTE
 from segformer_tutorial.data import data_folder, read_folder
 from segformer_tutorial.evaluate.metrics import ConfusionMatrix
+from segformer_tutorial.predict.colors import PALETTE
 
 sys.path.insert(0, str(data_folder()))
 import draw_scenes

@@ -1,44 +1,18 @@
-"""Pictures for the book: one style, one set of colours, a few functions.
+"""Pictures for the book: one style, images in rows, a legend of classes."""
 
-Two conventions meet here, as they do everywhere else: a tensor image is
-`c h w` in 0..1, a NumPy image is `h w c`, as matplotlib draws it.
-"""
+from collections.abc import Mapping, Sequence
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
+import matplotlib.pyplot as plt
 import numpy as np
-import torch
-import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from ..predict.colors import PALETTE, Palette, as_picture, colorize
 
-# The seven colours of Okabe and Ito (2008), then five more, chosen as far as
-# possible from all others as seen with normal and with colour-blind eyes.
-PALETTE = np.array(
-    [
-        (230, 159, 0),  # orange
-        (86, 180, 233),  # sky blue
-        (0, 158, 115),  # green
-        (240, 228, 66),  # yellow
-        (0, 114, 178),  # blue
-        (213, 94, 0),  # vermilion
-        (204, 121, 167),  # pink
-        (136, 0, 255),  # violet
-        (102, 51, 17),  # brown
-        (204, 255, 204),  # pale green
-        (17, 34, 136),  # navy
-        (85, 68, 85),  # plum
-    ],
-    dtype=np.uint8,
-)
-PALETTE.setflags(write=False)
 # Lines need more contrast on white than areas do: yellow is left out.
 LINES = PALETTE[[4, 5, 2, 0, 6, 1]]
-VOID = 255  # the label of a pixel that does not count
-VOID_COLOR = (0, 0, 0)
 
 
 def use_book_style() -> None:
@@ -48,7 +22,6 @@ def use_book_style() -> None:
     of that. In a notebook the stored PNG carries no version of matplotlib,
     so that it changes only when the picture does.
     """
-    plt = _pyplot()
     plt.rcParams.update(
         {
             "figure.figsize": (6.5, 3.6),
@@ -96,7 +69,7 @@ def show_images(
     cmap: str = "viridis",
     vmin: float | None = None,
     vmax: float | None = None,
-) -> "Figure":
+) -> Figure:
     """Draw images in rows, without axes, and return the figure.
 
     images: tensors `3 h w` or `1 h w` or arrays `h w 3`, floats in 0..1 or
@@ -107,7 +80,7 @@ def show_images(
     Raises ValueError for another shape, values out of range, or another
     number of titles than of images.
     """
-    pictures = [_picture(image) for image in images]
+    pictures = [as_picture(image) for image in images]
     if not pictures:
         raise ValueError("images must hold at least one image, got none")
     if titles is not None and len(titles) != len(pictures):
@@ -124,7 +97,7 @@ def show_images(
     rows = -(-len(pictures) // columns)
     tallest = max(p.shape[0] / p.shape[1] for p in pictures)
     line = 0 if titles is None else 0.3
-    figure, axes = _pyplot().subplots(
+    figure, axes = plt.subplots(
         rows,
         columns,
         figsize=(width, rows * (width / columns * tallest + line)),
@@ -148,135 +121,37 @@ def show_images(
     return figure
 
 
-def colorize(
-    labels: Tensor | np.ndarray, palette: np.ndarray = PALETTE
-) -> np.ndarray:
-    """Give each label its colour: `h w` -> `h w 3` uint8. 255, void, is black.
+def legend(
+    where: Figure | Axes,
+    classes: Sequence[str] | Mapping[int, str],
+    palette: Palette = PALETTE,
+    *,
+    columns: int = 4,
+) -> None:
+    """Say which colour is which class, below a figure or inside its axis.
 
-    palette: `classes 3` uint8. Raises ValueError for labels that are not
-    integers `h w` and for a label without a colour, which it names.
+    classes: the names of classes 0, 1, ...; or a name for some numbers alone,
+    among which 255 is void. A figure becomes higher, so that its images keep
+    their size. Raises ValueError for a class without a colour.
     """
-    labels = _array(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            "labels must be integers of shape h w, got "
-            f"{labels.dtype} of shape {labels.shape}"
-        )
-    palette = _array(palette)
-    if (
-        palette.ndim != 2
-        or palette.shape[1] != 3
-        or palette.dtype != np.uint8
-        or not 1 <= len(palette) <= VOID
-    ):
-        raise ValueError(
-            f"palette must be uint8 of shape classes 3, 1 to {VOID} classes, "
-            f"got {palette.dtype} of shape {palette.shape}"
-        )
-    bad = (labels != VOID) & ((labels < 0) | (labels >= len(palette)))
-    if bad.any():
-        y, x = np.argwhere(bad)[0]
-        raise ValueError(
-            f"labels must be 0..{len(palette) - 1} or {VOID} (void), "
-            f"got {labels[y, x]} at row {y}, column {x}"
-        )
-    table = np.zeros((VOID + 1, 3), dtype=np.uint8)
-    table[: len(palette)] = palette
-    table[VOID] = VOID_COLOR
-    return table[labels]
-
-
-def overlay(
-    image: Tensor | np.ndarray,
-    labels: Tensor | np.ndarray,
-    alpha: float = 0.5,
-    palette: np.ndarray = PALETTE,
-) -> np.ndarray:
-    """Lay the labels' colours over the image: -> `h w 3` uint8.
-
-    image: as for `show_images`, but in colour; labels: `h w`.
-    alpha: 0 gives the image, 1 the colours. Raises ValueError for another
-    alpha and where image and labels differ in size.
-    """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must lie in 0..1, got {alpha}")
-    picture = _picture(image)
-    if picture.ndim != 3:
-        raise ValueError(f"image must have 3 channels, got {picture.shape}")
-    colors = colorize(labels, palette)
-    if picture.shape != colors.shape:
-        raise ValueError(
-            "image and labels must have one size, got "
-            f"{picture.shape[:2]} and {colors.shape[:2]}"
-        )
-    if picture.dtype != np.uint8:
-        picture = picture * 255
-    mixed = (1 - alpha) * picture.astype(np.float64) + alpha * colors
-    return np.rint(mixed).astype(np.uint8)
-
-
-def sample_photo(size: int | None = None) -> Tensor:
-    """The book's photo, cut to a square: float `3 size size` in 0..1.
-
-    Without a size it is 512. The photo is the portrait of Grace Hopper that
-    matplotlib ships: US Navy, in the public domain.
-    """
-    if size is not None and size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
-    _pyplot()
-    from matplotlib.cbook import get_sample_data
-    from PIL import Image
-
-    with get_sample_data("grace_hopper.jpg") as file:
-        photo = torch.from_numpy(np.array(Image.open(file).convert("RGB")))
-    photo = photo.permute(2, 0, 1).float() / 255
-    side = min(photo.shape[1:])
-    photo = photo[:, :side, :side]  # the top: the face is there
-    if size is not None and size != side:
-        photo = F.interpolate(
-            photo[None],
-            (size, size),
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
-        )[0]
-    return photo.clamp(0, 1).contiguous()
-
-
-def _pyplot():
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "plots need matplotlib: pip install matplotlib"
-        ) from error
-    return plt
-
-
-def _array(x: Tensor | np.ndarray) -> np.ndarray:
-    return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-
-
-def _picture(image: Tensor | np.ndarray) -> np.ndarray:
-    """An image as matplotlib draws it: `h w 3` or `h w`."""
-    array = _array(image)
-    expected = "h w or h w 3"
-    if isinstance(image, Tensor):
-        expected = "h w, 1 h w or 3 h w"
-        if array.ndim == 3:
-            array = np.moveaxis(array, 0, -1)
-            if array.shape[-1] == 1:
-                array = array[..., 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3):
-        raise ValueError(
-            f"image must have shape {expected}, got {tuple(image.shape)}"
-        )
-    if array.ndim == 3 and array.dtype != np.uint8:
-        low, high = float(array.min()), float(array.max())
-        if not (low >= -1e-3 and high <= 1 + 1e-3):
-            raise ValueError(
-                "image must be uint8 or float in 0..1, got values from "
-                f"{low:.3g} to {high:.3g}; was it normalized?"
-            )
-        array = array.clip(0, 1)
-    return array
+    names = dict(
+        classes if isinstance(classes, Mapping) else enumerate(classes)
+    )
+    colors = colorize(np.array([list(names)]), palette)[0] / 255
+    handles = [
+        Patch(facecolor=color, label=name)
+        for color, name in zip(colors, names.values(), strict=True)
+    ]
+    columns = min(columns, len(handles))
+    below = isinstance(where, Figure)
+    if below:
+        rows = -(-len(handles) // columns)
+        where.set_figheight(where.get_figheight() + 0.3 * rows)
+    where.legend(
+        handles=handles,
+        ncols=columns,
+        loc="outside lower center" if below else "best",
+        handlelength=1,
+        handleheight=1,
+        columnspacing=1,
+    )
