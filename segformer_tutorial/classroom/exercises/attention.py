@@ -1,288 +1,208 @@
-"""Checkers on efficient self-attention."""
+"""Exercises on efficient self-attention."""
 
-import math
-from collections.abc import Callable
+from math import sqrt
 
 import torch
 from torch import Tensor
 
-from .checking import ask, judge
-
-STRIDES, RATIOS = (4, 2, 2, 2), (8, 4, 2, 1)
+from .checking import by_cases
 
 
-def keys_per_stage(answer: Callable) -> str | None:
-    """The number of keys in the four stages, for any size."""
+def keys_with(merged):
+    """A rule of the rows, the columns and the ratio of one stage."""
 
-    def rule(merged):
-        def keys(h, w):
-            found = []
-            for stride, ratio in zip(STRIDES, RATIOS, strict=True):
-                h, w = -(-h // stride), -(-w // stride)
-                found.append(merged(h, w, ratio))
-            return found
+    def rule(h, w):
+        found = []
+        for stride, ratio in ((4, 8), (2, 4), (2, 2), (2, 1)):
+            h, w = -(-h // stride), -(-w // stride)
+            found.append(merged(h, w, ratio))
+        return found
 
-        return keys
+    return rule
 
-    true = rule(lambda h, w, r: (h // r) * (w // r))
-    mistakes = [
-        (
-            rule(lambda h, w, r: h * w // r),
-            "the ratio is the side of a window, and a window merges ratio * "
-            "ratio tokens: divide the height and the width.",
+
+keys = by_cases(
+    cases=[(512, 512), (512, 250), (250, 250), (300, 419), (97, 64)],
+    true=keys_with(lambda h, w, r: (h // r) * (w // r)),
+    mistakes={
+        "Your function divides the number of tokens by the ratio. The ratio "
+        "is the side of a window, so a window merges ratio * ratio tokens: "
+        "divide both the height and the width.": (
+            keys_with(lambda h, w, r: h * w // r)
         ),
-        (
-            rule(lambda h, w, r: h * w // r**2),
-            "the number of tokens is divided as a whole. A window needs ratio "
-            "rows and ratio columns: divide and round each side first.",
+        "Your function divides the number of tokens as a whole. A window "
+        "needs ratio rows and ratio columns, so divide and round down each "
+        "side before you multiply.": keys_with(lambda h, w, r: h * w // r**2),
+        "Your function squares the ratio and divides each side by that. The "
+        "ratio is already the side of a window, so do not square it.": (
+            keys_with(lambda h, w, r: (h // r**2) * (w // r**2))
         ),
-        (
-            rule(lambda h, w, r: (h // r**2) * (w // r**2)),
-            "the ratio is already the side of a window: do not square it.",
+        "Your function rounds up in the reduction. The reduction has no "
+        "padding and leaves out a window that does not fit, so round down "
+        "there.": keys_with(lambda h, w, r: -(-h // r) * -(-w // r)),
+        "These are the tokens of each stage, which are its queries. The keys "
+        "are what the reduction leaves of them.": (
+            keys_with(lambda h, w, r: h * w)
         ),
-        (
-            rule(lambda h, w, r: -(-h // r) * -(-w // r)),
-            "the reduction has no padding: a window that does not fit is left "
-            "out, so divide and round down.",
+        "Your function uses the height twice. The picture need not be square, "
+        "so the width counts as well.": keys_with(
+            lambda h, w, r: (h // r) ** 2
         ),
-        (
-            rule(lambda h, w, r: h * w),
-            "these are the tokens of each stage, and so its queries. The keys "
-            "are what the reduction leaves of them.",
-        ),
-        (
-            rule(lambda h, w, r: (h // r) ** 2),
-            "the width counts too: the picture need not be square.",
-        ),
-        (
-            lambda h, w: [(h // 32) * (w // 32)] * 4,
-            "every division is rounded down, which leaves (H / 32)(W / 32). "
-            "The patch embedding pads, so its maps are rounded up: 250 pixels "
-            "give 63 rows, not 62.",
-        ),
-    ]
-    cases = [(512, 512), (512, 250), (250, 250), (300, 419), (97, 64)]
-    got = []
-    for case in cases:
-        said = ask(answer, *case)
-        if not isinstance(said, tuple | list) or len(said) != 4:
-            return f"not yet: expected four numbers, got {said!r}."
-        got.append(list(said))
-
-    def otherwise(case, said) -> str:
-        return "not yet: {} x {} gives {}, your function says {}.".format(
-            *case, true(*case), said
-        )
-
-    return judge(got, cases, true, mistakes, otherwise)
+        "Your function rounds every division down, which leaves (H / 32)"
+        "(W / 32). The patch embedding pads, so its sides are rounded up: 250 "
+        "pixels give 63 rows, not 62.": lambda h, w: [h // 32 * (w // 32)] * 4,
+    },
+    otherwise="A picture of {0} × {1} pixels has {wanted} keys, but your "
+    "function returned {said}.",
+)
 
 
-def attend_once(answer: Callable) -> str | None:
-    """T d, s d, s e -> t e, attention of one head."""
+def attention(root: float = 3, dim: int = 1):
+    """A rule that divides scores by `root`; softmax over dimension `dim`."""
+    return lambda q, k, v: (q @ k.T / root).softmax(dim) @ v
+
+
+def queries_keys_values() -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
-    q, k, v = (
-        2 * torch.randn(*shape, generator=generator)
-        for shape in ((5, 9), (7, 9), (7, 3))
-    )
-
-    def mean(scores: Tensor) -> Tensor:
-        return scores.softmax(dim=1) @ v
-
-    product = q @ k.T
-    root = math.sqrt(9)
-    powers = (product / root).exp()
-    mistakes = [
-        (
-            mean(product),
-            "the scores are not divided by the root of the number of channels.",
-        ),
-        (
-            mean(product / 9),
-            "the scores are divided by d. The spread of a sum of d products "
-            "grows with the root of d.",
-        ),
-        (
-            mean(product * root),
-            "the scores are multiplied by the root of d: divide.",
-        ),
-        (
-            mean(product / math.sqrt(7)),
-            "the root is that of the number of keys. It should be that of the "
-            "number of channels, which are summed up in a score.",
-        ),
-        (
-            mean(product / math.sqrt(5)),
-            "the root is that of the number of queries. It should be that of "
-            "the number of channels, which are summed up in a score.",
-        ),
-        (
-            mean(product / math.sqrt(3)),
-            "the root is that of the values' width. The scores come from "
-            "queries and keys: take their number of channels.",
-        ),
-        (
-            mean(product) / root,
-            "the division comes after the softmax. It has to make the scores "
-            "smaller before they become weights.",
-        ),
-        (
-            (product / root).softmax(dim=0) @ v,
-            "softmax runs over the queries. The weights of one query must add "
-            "up to 1: softmax over the keys, the last dimension.",
-        ),
-        (
-            (product / root).flatten().softmax(0).view(5, 7) @ v,
-            "softmax runs over the whole table. Each query has weights of its "
-            "own, which add up to 1.",
-        ),
-        (
-            (product / root) @ v,
-            "the softmax is missing: scores are no weights yet.",
-        ),
-        (
-            powers @ v,
-            "the exponentials are not divided by their sum over the keys.",
-        ),
-    ]
-    got = ask(answer, q, k, v)
-    shape = tuple(got.shape) if isinstance(got, Tensor) else type(got)
-    if shape == (5, 7):
-        return (
-            "these are the weights, or the scores, t s. What is missing is "
-            "the mean of the values with them."
-        )
-    if shape != (5, 3):
-        return (
-            "not yet: for q (5, 9), k (7, 9) and v (7, 3) expected a result "
-            f"of shape (5, 3), got {shape}."
-        )
-
-    def same(wanted: Tensor) -> bool:
-        return torch.allclose(got.to(wanted.dtype), wanted, atol=1e-4)
-
-    if same(mean(product / root)):
-        return None
-    for wrong, mistake in mistakes:
-        if same(wrong):
-            return mistake
-    return "not yet: the result differs from the weighted means."
+    shapes = ((5, 9), (7, 9), (7, 3))
+    return tuple(2 * torch.randn(s, generator=generator) for s in shapes)
 
 
-def attention_macs(answer: Callable) -> str | None:
-    """Multiply-adds of one layer on a map 1 h w dim."""
-
-    def rule(
-        queries=1,
-        keys_values=2,
-        proj=1,
-        products=2,
-        merge=lambda n, m, r: m * r**2 if r > 1 else 0,
-        keys=lambda h, w, r: (h // r) * (w // r),
-        kv_tokens=lambda n, m: m,
-    ):
-        def macs(h, w, c, r):
-            n, m = h * w, keys(h, w, r)
-            linear = (queries + proj) * n + keys_values * kv_tokens(n, m)
-            return (linear + merge(n, m, r)) * c**2 + products * n * m * c
-
-        return macs
-
-    true = rule()
-    mistakes = [
-        (
-            rule(merge=lambda n, m, r: m * r**2),
-            "at ratio 1 there is no convolution to merge tokens.",
+by_hand = by_cases(
+    cases=[queries_keys_values()],
+    true=attention(),
+    form=lambda said, wanted: (
+        "Your function returns scores or attention weights, of shape t s. "
+        "What is missing is the mean of the values, weighted with them."
+        if isinstance(said, Tensor) and said.shape == (5, 7)
+        else None
+    ),
+    mistakes={
+        "Your function does not divide the scores by √d. Without that their "
+        "spread grows with the number of channels, and softmax becomes almost "
+        "hard.": attention(1),
+        "Your function divides the scores by d. The spread of a sum of d "
+        "products grows only with √d, so divide by the root.": attention(9),
+        "Your function multiplies the scores by √d instead of dividing.": (
+            attention(1 / 3)
         ),
-        (
-            rule(merge=lambda n, m, r: n if r > 1 else 0),
-            "the convolution drops the tokens that fill no window, so it does "
-            "not work on all h * w of them.",
+        "Your function takes the root of the number of keys. Take the number "
+        "of channels, because a score is a sum over channels.": (
+            attention(sqrt(7))
         ),
-        (
-            rule(merge=lambda n, m, r: 0),
-            "the convolution that merges tokens is missing.",
+        "Your function takes the root of the number of queries. Take the "
+        "number of channels, because a score is a sum over channels.": (
+            attention(sqrt(5))
         ),
-        (
-            rule(merge=lambda n, m, r: m if r > 1 else 0),
-            "the convolution is too cheap: each of its windows holds "
-            "ratio * ratio tokens.",
+        "Your function takes the root of the values' width. Scores are made "
+        "of queries and keys, so take their number of channels.": (
+            attention(sqrt(3))
         ),
-        (
-            rule(merge=lambda n, m, r: m * r if r > 1 else 0),
-            "the convolution is too cheap: each of its windows holds "
-            "ratio * ratio tokens.",
+        "Your function divides after the softmax. The division has to make "
+        "the scores smaller before they become weights.": (
+            lambda q, k, v: attention(1)(q, k, v) / 3
         ),
-        (rule(proj=0), "the output projection is missing."),
-        (rule(queries=0), "the linear layer of the queries is missing."),
-        (
-            rule(keys_values=1),
-            "keys and values are two products; one of them is missing.",
+        "Your function applies softmax over the queries. The weights of one "
+        "query must add up to 1, so softmax runs over the keys, the last "
+        "dimension.": attention(dim=0),
+        "Your function applies softmax over the whole table. Each query has "
+        "weights of its own, which add up to 1.": lambda q, k, v: (
+            (q @ k.T / 3).flatten().softmax(0).view(5, 7) @ v
         ),
-        (
-            rule(keys_values=0),
-            "the linear layer of keys and values is missing.",
+        "Your function leaves out the softmax. Scores are not weights yet: "
+        "they can be negative, and they do not add up to 1.": (
+            lambda q, k, v: q @ k.T / 3 @ v
         ),
-        (
-            rule(kv_tokens=lambda n, m: n),
-            "keys and values are made from the merged tokens, after the "
-            "convolution, and not from all of them.",
+        "Your function multiplies the values with the bare scores, so both "
+        "the division by √d and the softmax are missing. Divide the scores, "
+        "then let softmax over the keys turn them into weights that add up to "
+        "1.": lambda q, k, v: q @ k.T @ v,
+        "Your function takes the exponentials but does not divide them by "
+        "their sum over the keys, so the weights do not add up to 1.": (
+            lambda q, k, v: (q @ k.T / 3).exp() @ v
         ),
-        (
-            rule(products=1),
-            "attention is two products: the scores, and the weighted means "
-            "of the values.",
-        ),
-        (
-            rule(products=0),
-            "the scores and the weighted means are missing.",
-        ),
-        (
-            rule(keys=lambda h, w, r: h * w // r),
-            "the ratio is the side of a window: ratio * ratio tokens are one "
-            "key.",
-        ),
-        (
-            rule(keys=lambda h, w, r: h * w // r**2),
-            "the keys are counted from the number of tokens. Divide and round "
-            "each side: what fills no window is dropped.",
-        ),
-        (
-            rule(
-                keys=lambda h, w, r: -(-h // r) * -(-w // r),
-            ),
-            "the reduction has no padding: round the sides of the merged map "
-            "down.",
-        ),
-        (
-            rule(
-                queries=0,
-                proj=0,
-                keys_values=0,
-                merge=lambda n, m, r: 0,
-            ),
-            "that is attention's two products. The linear layers and the "
-            "convolution are products as well.",
-        ),
-        (
-            lambda *case: 2 * true(*case),
-            "twice as many: a multiplication and an addition are one "
-            "multiply-add.",
-        ),
-    ]
-    cases = [(128, 128, 32, 8), (16, 16, 256, 1), (63, 50, 32, 8), (9, 7, 6, 2)]
-    got = [ask(answer, *case) for case in cases]
-
-    def otherwise(case, said) -> str:
-        return (
-            "not yet: a map of {} x {} with {} channels at ratio {} takes "
-            "{:,} multiply-adds, your function says {}."
-        ).format(*case, true(*case), said)
-
-    return judge(got, cases, true, mistakes, otherwise)
+    },
+    otherwise="The shape is correct, but the result is not the mean of the "
+    "values, weighted with softmax(q kᵀ / √d).",
+)
 
 
-CHECKERS = {
-    "attention.keys": keys_per_stage,
-    "attention.by_hand": attend_once,
-    "attention.macs": attention_macs,
-}
+def macs_with(
+    queries=1,
+    keys_values=2,
+    proj=1,
+    products=2,
+    merge=lambda n, m, r: m * r**2 if r > 1 else 0,
+    keys=lambda h, w, r: (h // r) * (w // r),
+    kv_tokens=lambda n, m: m,
+):
+    """A rule that counts n tokens and m keys; options make the mistakes."""
+
+    def rule(h, w, c, r):
+        n, m = h * w, keys(h, w, r)
+        linear = (queries + proj) * n + keys_values * kv_tokens(n, m)
+        return (linear + merge(n, m, r)) * c**2 + products * n * m * c
+
+    return rule
+
+
+macs = by_cases(
+    cases=[(128, 128, 32, 8), (16, 16, 256, 1), (63, 50, 32, 8), (9, 7, 6, 2)],
+    true=macs_with(),
+    mistakes={
+        "Your function counts the convolution at ratio 1, too. There is none, "
+        "because no tokens are merged.": (
+            macs_with(merge=lambda n, m, r: m * r**2)
+        ),
+        "Your function lets the convolution work on all h * w tokens. It "
+        "drops those that fill no window.": (
+            macs_with(merge=lambda n, m, r: n if r > 1 else 0)
+        ),
+        "Your function leaves out the convolution that merges tokens.": (
+            macs_with(merge=lambda n, m, r: 0)
+        ),
+        "The convolution is too cheap. Each of its windows holds "
+        "ratio * ratio tokens.": [
+            macs_with(merge=lambda n, m, r: m if r > 1 else 0),
+            macs_with(merge=lambda n, m, r: m * r if r > 1 else 0),
+        ],
+        "One linear layer of all h * w tokens is missing. There are two: one "
+        "makes the queries, and one is the output projection.": [
+            macs_with(proj=0),
+            macs_with(queries=0),
+        ],
+        "Your function counts keys and values once. They are two products, "
+        "each with a matrix of dim × dim.": macs_with(keys_values=1),
+        "The linear layer of keys and values is missing.": (
+            macs_with(keys_values=0)
+        ),
+        "Your function makes keys and values of all tokens. They are made "
+        "from the merged tokens, after the convolution.": (
+            macs_with(kv_tokens=lambda n, m: n)
+        ),
+        "Your function counts one product of attention. There are two: the "
+        "scores, and the weighted means of the values.": macs_with(products=1),
+        "The scores and the weighted means of the values are missing.": (
+            macs_with(products=0)
+        ),
+        "Your function divides the number of tokens by the ratio. The ratio "
+        "is the side of a window, so one key is made of ratio * ratio "
+        "tokens.": macs_with(keys=lambda h, w, r: h * w // r),
+        "Your function counts the keys from the number of tokens. Divide and "
+        "round down each side, because what fills no window is dropped.": (
+            macs_with(keys=lambda h, w, r: h * w // r**2)
+        ),
+        "Your function rounds up in the reduction. The reduction has no "
+        "padding, so round the sides down.": (
+            macs_with(keys=lambda h, w, r: -(-h // r) * -(-w // r))
+        ),
+        "These are only the two products of attention. The linear layers and "
+        "the convolution multiply as well.": macs_with(
+            queries=0, proj=0, keys_values=0, merge=lambda n, m, r: 0
+        ),
+        "Your function counts twice as many. A multiplication and an addition "
+        "together are one multiply-add.": lambda *case: 2 * macs_with()(*case),
+    },
+    otherwise="A feature map of {0} × {1} with {2} channels takes {wanted:,} "
+    "multiply-adds at ratio {3}, but your function returned {said:,}.",
+)

@@ -1,131 +1,67 @@
-"""Checkers on Mix-FFN."""
+"""Exercises on the Mix-FFN."""
 
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ...mix_ffn import MixFFN
-from .checking import ask, judge
+from .checking import Exercise, by_cases, judge, parts, shown
 
 
-def mix_ffn_parameters(answer: Callable) -> str | None:
-    """The number of parameters of a Mix-FFN."""
-
-    def true(dim, ratio):
-        hidden = dim * ratio
-        linear = dim * hidden + hidden, hidden * dim + dim
-        return sum(linear) + 9 * hidden + hidden
-
-    mistakes = [
-        (
-            lambda dim, ratio: 2 * dim * dim * ratio + 9 * dim * ratio,
-            "the biases are missing: all three layers have one, with a number "
-            "for each output channel.",
-        ),
-        (
-            lambda dim, ratio: true(dim, ratio) - dim * ratio,
-            "one bias of the wide channels is missing: the first layer has "
-            "one, and so has the convolution.",
-        ),
-        (
-            lambda dim, ratio: true(dim, ratio) - dim,
-            "the bias of the second linear layer is missing.",
-        ),
-        (
-            lambda dim, ratio: true(dim, ratio) - dim + dim * ratio,
-            "the second linear layer has dim outputs, so its bias has dim "
-            "numbers.",
-        ),
-        (
-            lambda dim, ratio: (
-                true(dim, ratio) + 9 * dim * ratio * (dim * ratio - 1)
-            ),
-            "that convolution has a kernel for every pair of channels. A "
-            "depthwise one has a single kernel for each channel.",
-        ),
-        (
-            lambda dim, ratio: (
-                true(dim, ratio) - (dim * ratio + ratio - dim - 1) * dim
-            ),
-            "that is the version that widens inside the convolution: its "
-            "first linear layer is dim x dim. Here the first layer widens.",
-        ),
-        (
-            lambda dim, ratio: true(dim, ratio) - 6 * dim * ratio,
-            "a kernel of 3 x 3 has nine weights, not three.",
-        ),
-        (
-            lambda dim, ratio: true(dim, ratio) - 10 * dim * ratio,
-            "that is a plain FFN: the convolution is missing.",
-        ),
-    ]
-    cases = [(64, 4), (32, 4), (160, 8), (7, 3)]
-    got = [ask(answer, *case) for case in cases]
-
-    def otherwise(case, said) -> str:
-        return (
-            "not yet: for dim {} and expansion {} there are {} parameters, "
-            "your function says {}."
-        ).format(*case, true(*case), said)
-
-    return judge(got, cases, true, mistakes, otherwise)
+def count(dim, ratio, *, biases=2, last_bias=1, weights=9, first=None):
+    """Parameters; `biases` are those of the wide channels."""
+    hidden, first = dim * ratio, first or dim * ratio
+    matrices = dim * first + hidden * dim
+    return matrices + (weights + biases) * hidden + last_bias * dim
 
 
-def layers_needed(answer: Callable) -> str | None:
-    """Layers until every place of a map has met a zero."""
+def widened_inside(dim, ratio):
+    """The first layer is dim x dim, so its bias has dim numbers."""
+    return count(dim, ratio, first=dim) + dim - dim * ratio
 
-    def up(a, b):
-        return -(-a // b)
 
-    def true(rows, columns, k):
-        return up(up(min(rows, columns), 2), k // 2)
+parameters = by_cases(
+    cases=[(64, 4), (32, 4), (160, 8), (7, 3)],
+    true=count,
+    mistakes={
+        "The biases are missing. Each of the three layers has one, with a "
+        "number for each output channel.": (
+            lambda *case: count(*case, biases=0, last_bias=0)
+        ),
+        "One bias of the wide channels is missing. The first layer has one, "
+        "and so has the convolution.": lambda *case: count(*case, biases=1),
+        "The bias of the second linear layer is missing.": (
+            lambda *case: count(*case, last_bias=0)
+        ),
+        "The bias of the second linear layer is too long. The layer has dim "
+        "outputs, so its bias has dim numbers.": (
+            lambda *case: count(*case, biases=3, last_bias=0)
+        ),
+        "Your convolution has a kernel for each pair of channels. A depthwise "
+        "convolution has a single kernel for each channel.": (
+            lambda dim, ratio: count(dim, ratio, weights=9 * dim * ratio)
+        ),
+        "Your function counts the version that widens inside the convolution, "
+        "with a first linear layer of dim x dim. Here the first layer "
+        "widens.": widened_inside,
+        "Your function counts three weights for a kernel of 3 × 3, which has "
+        "nine.": lambda *case: count(*case, weights=3),
+        "Your function counts a plain FFN: the convolution is missing.": (
+            lambda *case: count(*case, weights=0, biases=1)
+        ),
+    },
+    otherwise="For dim {0} and expansion ratio {1} there are {wanted} "
+    "parameters, but your function returned {said}.",
+)
 
-    mistakes = [
-        (
-            lambda r, c, k: up(up(max(r, c), 2), k // 2),
-            "that is half of the longer side. A place needs to hear of one "
-            "border only, and the nearest one is at the end of the shorter "
-            "side.",
-        ),
-        (
-            lambda r, c, k: up(min(r, c), k // 2),
-            "that is how long it takes from one border to the other. The news "
-            "comes from both sides and meets in the middle.",
-        ),
-        (
-            lambda r, c, k: up(min(r, c), 2),
-            "that is right for a 3 x 3 kernel. A larger one carries the news "
-            "further in each layer.",
-        ),
-        (
-            lambda r, c, k: up(up(min(r, c), 2), k - 1),
-            "a window reaches kernel_size // 2 places to either side, not "
-            "kernel_size - 1.",
-        ),
-        (
-            lambda r, c, k: up(up(min(r, c), 2), k),
-            "a window reaches kernel_size // 2 places to either side, not "
-            "kernel_size.",
-        ),
-        (
-            lambda r, c, k: up(min(r, c) // 2, k // 2),
-            "half of an odd side is rounded up: with 15 places the one in the "
-            "middle has 7 on either side, and the zeros are the eighth.",
-        ),
-        (
-            lambda r, c, k: up(min(r, c), 2) // (k // 2),
-            "the number of layers is rounded up: the last step may be a short "
-            "one, but it is needed.",
-        ),
-        (
-            lambda r, c, k: up((min(r, c) - 1) // 2, k // 2),
-            "that is the way to the outermost place. The zeros lie one place "
-            "further.",
-        ),
-    ]
-    cases = [
+
+def up(a: int, b: int) -> int:
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+layers = by_cases(
+    cases=[
         (16, 16, 3),
         (15, 15, 3),
         (7, 40, 3),
@@ -134,86 +70,104 @@ def layers_needed(answer: Callable) -> str | None:
         (30, 25, 5),
         (13, 30, 7),
         (1, 6, 3),
-    ]
-    got = [ask(answer, *case) for case in cases]
+    ],
+    true=lambda h, w, k: up(up(min(h, w), 2), k // 2),
+    mistakes={
+        "Your function takes half of the longer side. A position has to meet "
+        "a zero from one border only, and the nearest border is at the end of "
+        "the shorter side.": lambda h, w, k: up(up(max(h, w), 2), k // 2),
+        "Your function counts the layers from one border to the other. The "
+        "zeros come in from both sides and meet in the middle.": (
+            lambda h, w, k: up(min(h, w), k // 2)
+        ),
+        "Your function is correct for a kernel of 3 × 3. A larger kernel "
+        "carries the zeros further in each layer.": (
+            lambda h, w, k: up(min(h, w), 2)
+        ),
+        "A window reaches kernel_size // 2 positions to either side, not "
+        "kernel_size - 1.": lambda h, w, k: up(up(min(h, w), 2), k - 1),
+        "A window reaches kernel_size // 2 positions to either side, not "
+        "kernel_size.": lambda h, w, k: up(up(min(h, w), 2), k),
+        "Half of an odd side is rounded up: of 15 positions the middle one "
+        "has 7 on either side, and the zeros are the eighth.": (
+            lambda h, w, k: up(min(h, w) // 2, k // 2)
+        ),
+        "Your function rounds the number of layers down. The last step may be "
+        "a short one, but it is needed.": (
+            lambda h, w, k: up(min(h, w), 2) // (k // 2)
+        ),
+        "Your function counts the way to the outermost position. The zeros "
+        "are one position further.": (
+            lambda h, w, k: up((min(h, w) - 1) // 2, k // 2)
+        ),
+    },
+    otherwise="{0} × {1} positions and kernel size {2} take {wanted} layers, "
+    "but your function returned {said}.",
+)
 
-    def otherwise(case, said) -> str:
+
+def single(y: int, x: int) -> Callable:
+    """A rule: kernels of zeros with a one at row y and column x."""
+
+    def kernels(hidden: int) -> Tensor:
+        weight = torch.zeros(hidden, 1, 3, 3)
+        weight[:, 0, y, x] = 1
+        return weight
+
+    return kernels
+
+
+def other_kernels(case, wanted, said: Tensor) -> str:
+    if not torch.equal(said, said[:1].expand_as(said)):
         return (
-            "not yet: {} x {} places and kernel size {} take {} layers, your "
-            "function says {}."
-        ).format(*case, true(*case), said)
-
-    return judge(got, cases, true, mistakes, otherwise)
-
-
-def without_mixing(answer: Callable) -> str | None:
-    """The depthwise kernel that makes a Mix-FFN a plain FFN."""
-    hidden = 24
-    parts = ask(answer, hidden)
-    if not (
-        isinstance(parts, tuple | list)
-        and len(parts) == 2
-        and all(isinstance(part, Tensor) for part in parts)
-    ):
-        return "not yet: expected two tensors, the weight and the bias."
-    weight, bias = parts
-    shape = tuple(weight.shape)
-    if shape == (hidden, hidden, 3, 3):
-        return (
-            "that is the kernel of an ordinary convolution, with one for "
-            "every pair of channels. A depthwise one has one for each channel: "
-            f"({hidden}, 1, 3, 3)."
+            "The kernels of the channels differ, but all channels need the "
+            "same one."
         )
-    if shape != (hidden, 1, 3, 3) or tuple(bias.shape) != (hidden,):
-        return (
-            f"not yet: for {hidden} hidden channels expected a weight of shape "
-            f"({hidden}, 1, 3, 3) and a bias of shape ({hidden},), got {shape} "
-            f"and {tuple(bias.shape)}."
-        )
-    weight, bias = weight.detach().double(), bias.detach().double()
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        ffn = MixFFN(6, expansion_ratio=4).double()
-        x = torch.randn(1, 5, 7, 6, dtype=torch.float64)
-    with torch.no_grad():
-        ffn.dwconv.weight.copy_(weight)
-        ffn.dwconv.bias.copy_(bias)
-        plain = ffn.fc2(F.gelu(ffn.fc1(x)))
-        if torch.allclose(ffn(x), plain, atol=1e-6):
-            return None
-    if bias.any() and not (bias == bias[0]).all():
-        return "the bias is added to every place, so it must be zero."
-    taps = weight[0, 0]
-    if not torch.equal(weight, taps.expand_as(weight)):
-        return "not yet: all channels need the same kernel."
-    if torch.equal(taps, torch.ones_like(taps)):
-        return (
-            "a kernel of ones adds up nine places. Which of the nine is the "
-            "place itself?"
-        )
-    if torch.allclose(taps, torch.full_like(taps, 1 / 9)):
-        return (
-            "that is the mean of nine places, and zeros among them at the "
-            "border. A plain FFN looks at one place only."
-        )
-    if taps.count_nonzero() == 1 and taps[1, 1] == 0:
-        return (
-            "only one place is looked at, but it is a neighbour: the map is "
-            "moved. The place itself is at the centre of the kernel."
-        )
-    if not taps.any():
-        return (
-            "a kernel of zeros lets nothing through: every place would get "
-            "the bias alone."
-        )
-    if bias.any():
-        return "the bias is added to every place, so it must be zero."
-    return "not yet: the Mix-FFN differs from fc2(gelu(fc1(x)))."
+    return "With this kernel the Mix-FFN differs from fc2(gelu(fc1(x)))."
 
 
-CHECKERS: dict[str, Callable] = {
-    "mix_ffn.parameters": mix_ffn_parameters,
-    "mix_ffn.layers": layers_needed,
-    "mix_ffn.plain": without_mixing,
-}
+@Exercise
+def plain(answer: Callable) -> str | None:
+    """The depthwise weight and bias that make a Mix-FFN a plain FFN."""
+    weight, bias = parts(answer, "the weight", "the bias")
+    wrong = judge(
+        weight,
+        cases=[(24,)],
+        true=single(1, 1),
+        name="the weight",
+        form=lambda said, wanted: (
+            "This is the weight of an ordinary convolution, with a kernel for "
+            "each pair of channels. A depthwise convolution has one for each "
+            "channel: (hidden, 1, 3, 3)."
+            if shown(said) == "a tensor of shape (24, 24, 3, 3)"
+            else None
+        ),
+        mistakes={
+            "A kernel of ones adds up nine positions. Which of the nine is "
+            "the position itself?": lambda n: torch.ones(n, 1, 3, 3),
+            "Your kernel takes the mean of nine positions, with zeros among "
+            "them at the border. A plain FFN looks at one position only.": (
+                lambda n: torch.full((n, 1, 3, 3), 1 / 9)
+            ),
+            "Your kernel looks at one position only, but at a neighbour, so "
+            "it moves the feature map. The position itself is at the centre "
+            "of the kernel.": [
+                single(y, x)
+                for y in range(3)
+                for x in range(3)
+                if (y, x) != (1, 1)
+            ],
+            "A kernel of zeros lets nothing through, so each position gets "
+            "the bias alone.": lambda n: torch.zeros(n, 1, 3, 3),
+        },
+        otherwise=other_kernels,
+    )
+    return wrong or judge(
+        bias,
+        cases=[(24,)],
+        true=torch.zeros,
+        name="the bias",
+        mistakes={},
+        otherwise="The convolution adds its bias at each position, so it must "
+        "be zero.",
+    )

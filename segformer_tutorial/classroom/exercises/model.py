@@ -1,4 +1,4 @@
-"""Checkers on the whole model."""
+"""Exercises on the whole model: its labels, its classes, its names."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,167 +6,124 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checking import ask, judge
+from .checking import Exercise, ask, by_cases
 
 
-def labels_from_scores(answer: Callable) -> str | None:
-    """B k h w scores to labels of a given size."""
-    generator = torch.Generator().manual_seed(0)
-    cases = [
-        (torch.randn(2, 12, h, w, generator=generator), *size)
-        for h, w, size in ((16, 24, (64, 96)), (19, 27, (75, 107)))
-    ]
+def some_logits(height: int, width: int) -> Tensor:
+    generator = torch.Generator().manual_seed(height)
+    return torch.randn(2, 12, height, width, generator=generator)
 
-    def bilinear(x: Tensor, size, align_corners=False) -> Tensor:
-        return F.interpolate(
-            x, size=size, mode="bilinear", align_corners=align_corners
+
+def resized(x: Tensor, *size: int, align_corners: bool = False) -> Tensor:
+    return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
+
+
+def coarse(logits: Tensor) -> Tensor:
+    return logits.argmax(dim=1, keepdim=True).float()
+
+
+def form_of_labels(said, wanted: Tensor) -> str | None:
+    b, height, width = wanted.shape
+    shape = getattr(said, "shape", None)
+    if shape == (b, 12, height, width):
+        return "These are the logits at full size. Now take the argmax."
+    if shape == (b, width, height):
+        return "Height and width are swapped."
+    if shape == (b, 1, height, width):
+        return (
+            "The dimension of the classes is still there, with one entry. "
+            f"The labels have the shape {(b, height, width)}."
         )
-
-    def coarse(x: Tensor) -> Tensor:
-        return x.argmax(dim=1, keepdim=True).float()
-
-    def nearest(x: Tensor, size) -> Tensor:
-        return F.interpolate(x, size=size)
-
-    mistakes = [
-        (
-            lambda x, size: nearest(coarse(x), size)[:, 0].long(),
-            "the nearest place is copied, which is the default of "
-            "F.interpolate: borders in steps of 4 pixels, whether the argmax "
-            "comes before or after. Resize the scores with mode='bilinear'.",
-        ),
-        (
-            lambda x, size: bilinear(coarse(x), size)[:, 0].long(),
-            "the argmax comes first, and its labels are averaged. Half-way "
-            "between class 3 and class 7 is not class 5.",
-        ),
-        (
-            lambda x, size: bilinear(coarse(x), size)[:, 0].round().long(),
-            "the argmax comes first, and its labels are averaged. Half-way "
-            "between class 3 and class 7 is not class 5.",
-        ),
-        (
-            lambda x, size: bilinear(x, size, True).argmax(dim=1),
-            "align_corners=True stretches the map: its corner places lie on "
-            "the corner pixels, and between them nothing is where the "
-            "decoder put it.",
-        ),
-        (
-            lambda x, size: bilinear(x.softmax(dim=1), size).argmax(dim=1),
-            "the softmax comes before the resizing, so that probabilities "
-            "are averaged and not the model's scores. Most labels are the "
-            "same, not all. For labels no softmax is needed.",
-        ),
-        (
-            lambda x, size: bilinear(x.softmax(dim=-1), size).argmax(dim=1),
-            "the softmax runs along the width. Classes are dimension 1, and "
-            "for labels no softmax is needed.",
-        ),
-        (
-            lambda x, size: bilinear(x.softmax(dim=2), size).argmax(dim=1),
-            "the softmax runs along the height. Classes are dimension 1, and "
-            "for labels no softmax is needed.",
-        ),
-        (
-            lambda x, size: bilinear(x, size).softmax(dim=-1).argmax(dim=1),
-            "the softmax runs along the width. Classes are dimension 1, and "
-            "for labels no softmax is needed.",
-        ),
-        (
-            lambda x, size: bilinear(x, size).argmin(dim=1),
-            "that is the class with the lowest score.",
-        ),
-    ]
-    for logits, height, width in cases:
-        labels = ask(answer, logits.clone(), height, width)
-        if not isinstance(labels, Tensor):
-            return f"not yet: expected a tensor, got {type(labels).__name__}."
-        shape, wanted = tuple(labels.shape), (2, height, width)
-        if shape == (2, 12, height, width):
-            return "these are the scores at full size: now take the argmax."
-        if shape == (2, width, height):
-            return "height and width are swapped."
-        if shape == (2, 1, height, width):
-            return (
-                "the dimension of the classes is still there, with one entry: "
-                f"expected {wanted}, got {shape}."
-            )
-        if shape != wanted:
-            return (
-                f"not yet: expected labels of shape {wanted}, got {shape}. "
-                "The classes are dimension 1."
-            )
-        if labels.is_floating_point():
-            return f"not yet: labels are integers, got {labels.dtype}."
-        true = bilinear(logits, (height, width)).argmax(dim=1)
-        if torch.equal(labels.long(), true):
-            continue
-        for rule, mistake in mistakes:
-            if torch.equal(labels.long(), rule(logits, (height, width))):
-                return mistake
-        differ = (labels != true).float().mean().item()
-        return f"not yet: {differ:.0%} of the labels differ."
+    if shape == wanted.shape and said.is_floating_point():
+        return f"Labels are integers, but yours are {said.dtype}."
+    if isinstance(said, Tensor) and shape != wanted.shape:
+        return (
+            f"The labels have the shape {(b, height, width)}, but yours have "
+            f"{tuple(shape)}. The classes are dimension 1."
+        )
     return None
 
 
-def parameters_with(answer: Callable) -> str | None:
-    """The parameters of a model with other classes."""
+labels = by_cases(
+    cases=[(some_logits(16, 24), 64, 96), (some_logits(19, 27), 75, 107)],
+    true=lambda x, h, w: resized(x, h, w).argmax(1),
+    form=form_of_labels,
+    mistakes={
+        "Your function copies the nearest position, which is the default of "
+        "`F.interpolate`, so borders come in steps of 4 pixels, whether the "
+        "argmax is taken before or after. Resize the logits with "
+        "mode='bilinear'.": lambda x, h, w: F.interpolate(coarse(x), (h, w))[
+            :, 0
+        ].long(),
+        "Your function takes the argmax first, and then labels are averaged. "
+        "Half-way between class 3 and class 7 is not class 5.": [
+            lambda x, h, w: resized(coarse(x), h, w)[:, 0].long(),
+            lambda x, h, w: resized(coarse(x), h, w)[:, 0].round().long(),
+        ],
+        "align_corners=True puts the corner positions of the feature map on "
+        "the corner pixels, so all the others are shifted against the "
+        "resizing in the decoder.": lambda x, h, w: resized(
+            x, h, w, align_corners=True
+        ).argmax(1),
+        "Your function applies softmax before the resizing, so it averages "
+        "probabilities and not logits. Most labels are the same, but not all; "
+        "labels need no softmax.": lambda x, h, w: resized(
+            x.softmax(1), h, w
+        ).argmax(1),
+        "Your softmax runs along the width. The classes are dimension 1, and "
+        "labels need no softmax.": [
+            lambda x, h, w: resized(x.softmax(-1), h, w).argmax(1),
+            lambda x, h, w: resized(x, h, w).softmax(-1).argmax(1),
+        ],
+        "Your softmax runs along the height. The classes are dimension 1, and "
+        "labels need no softmax.": lambda x, h, w: resized(
+            x.softmax(2), h, w
+        ).argmax(1),
+        "Your function takes the class with the lowest logit.": (
+            lambda x, h, w: resized(x, h, w).argmin(1)
+        ),
+    },
+    otherwise=lambda case, wanted, said: (
+        f"{(said != wanted).float().mean():.0%} of the labels differ from the "
+        "argmax of the resized logits. Compare a few pixels at a border."
+    ),
+)
 
-    def true(total, classes, new, dim):
-        return total + (new - classes) * (dim + 1)
 
-    mistakes = [
-        (
-            lambda total, classes, new, dim: total + (new - classes) * dim,
-            "the biases are missing: each class has one weight per channel "
-            "and one bias.",
-        ),
-        (
-            lambda total, classes, new, dim: total + new * (dim + 1),
-            "the old classifier is still there: the new one takes its place.",
-        ),
-        (
-            lambda total, classes, new, dim: total - classes * (dim + 1),
-            "the new classifier is missing.",
-        ),
-        (
-            lambda total, classes, new, dim: (
-                total + (classes - new) * (dim + 1)
-            ),
-            "the sign is turned round: fewer classes, fewer parameters.",
-        ),
-        (
-            lambda total, classes, new, dim: (
-                total + (new - classes) * (4 * dim + 1)
-            ),
-            "the classifier comes after `fuse`, which has brought 4 * dim "
-            "channels down to dim.",
-        ),
-        (
-            lambda total, classes, new, dim: total + (new - classes),
-            "only the biases are counted: each class has dim weights too.",
-        ),
-        (
-            lambda total, classes, new, dim: total * new // classes,
-            "only the last layer grows with the classes, not the whole model.",
-        ),
-    ]
-    cases = [
+def changed(per_class: Callable) -> Callable:
+    """A rule: the classes are exchanged, each with so many parameters."""
+    return lambda total, k, new, dim: total + (new - k) * per_class(dim)
+
+
+classes = by_cases(
+    cases=[
         (3_752_694, 150, 12, 256),
         (27_461_974, 150, 19, 768),
         (1_000, 2, 5, 20),
-    ]
-    got = [ask(answer, *case) for case in cases]
-
-    def otherwise(case, said) -> str:
-        return (
-            f"not yet: {case[0]:,} parameters with {case[1]} classes and a "
-            f"width of {case[3]} are {true(*case):,} with {case[2]} classes, "
-            f"your function says {said}. Which layer knows the classes?"
-        )
-
-    return judge(got, cases, true, mistakes, otherwise)
-
+    ],
+    true=changed(lambda dim: dim + 1),
+    mistakes={
+        "The biases are missing. Each class has one weight per channel and "
+        "one bias.": changed(lambda dim: dim),
+        "The old classifier is still there, but the new one takes its "
+        "place.": lambda total, k, new, dim: total + new * (dim + 1),
+        "The new classifier is missing.": lambda total, k, new, dim: (
+            total - k * (dim + 1)
+        ),
+        "The sign is reversed: fewer classes mean fewer parameters.": (
+            changed(lambda dim: -dim - 1)
+        ),
+        "Your classifier has 4 * dim input channels. It comes after `fuse`, "
+        "which has brought them down to dim.": changed(lambda dim: 4 * dim + 1),
+        "Your function counts only the biases. Each class has dim weights "
+        "too.": changed(lambda dim: 1),
+        "Your function lets the whole model grow with the classes, but only "
+        "its last layer does.": lambda total, k, new, dim: total * new // k,
+    },
+    otherwise="{0:,} parameters with {1} classes and a width of {3} become "
+    "{wanted:,} with {2} classes, but your function returned {said}. Which "
+    "layer knows the classes?",
+)
 
 OURS = {  # our tensors in a block, and the names in a file of transformers
     "norm1": "layer_norm_1",
@@ -180,88 +137,73 @@ OURS = {  # our tensors in a block, and the names in a file of transformers
     "ffn.fc2": "mlp.dense2",
 }
 KEY, VALUE = "attention.self.key", "attention.self.value"
+C, HIDDEN = 6, 24
+SHAPES = {
+    "attn.q": (C, C),
+    "attn.reduce": (C, C, 2, 2),
+    "attn.kv": (2 * C, C),
+    "attn.proj": (C, C),
+    "ffn.fc1": (HIDDEN, C),
+    "ffn.dwconv": (HIDDEN, 1, 3, 3),
+    "ffn.fc2": (C, HIDDEN),
+}
 
 
-def block_as_transformers(answer: Callable) -> str | None:
+@Exercise
+def names(answer: Callable) -> str | None:
     """A block's tensors under the names of transformers' files."""
     generator = torch.Generator().manual_seed(0)
-    c, hidden = 6, 24
-    shapes = {
-        "norm1": (c,),
-        "attn.q": (c, c),
-        "attn.reduce": (c, c, 2, 2),
-        "attn.norm": (c,),
-        "attn.kv": (2 * c, c),
-        "attn.proj": (c, c),
-        "norm2": (c,),
-        "ffn.fc1": (hidden, c),
-        "ffn.dwconv": (hidden, 1, 3, 3),
-        "ffn.fc2": (c, hidden),
-    }
-    state = {}
-    for name, shape in shapes.items():
-        state[f"{name}.weight"] = torch.randn(shape, generator=generator)
-        state[f"{name}.bias"] = torch.randn(shape[0], generator=generator)
+    state, wanted = {}, {}
+    for ours in ("attn.kv", *OURS):
+        shape = SHAPES.get(ours, (C,))
+        for end, size in (("weight", shape), ("bias", shape[:1])):
+            x = torch.randn(size, generator=generator)
+            state[f"{ours}.{end}"] = x
+            if ours in OURS:
+                wanted[f"{OURS[ours]}.{end}"] = x
+            else:
+                wanted[f"{KEY}.{end}"], wanted[f"{VALUE}.{end}"] = x.chunk(2)
+    said = ask(answer, state)
+    if not isinstance(said, Mapping):
+        return f"Return a dictionary; your function returned {said!r}."
+    return wrong_names(set(said), set(wanted)) or wrong_tensors(
+        said, wanted, state["attn.kv.weight"]
+    )
 
-    wanted = {}
-    for end in ("weight", "bias"):
-        for ours, theirs in OURS.items():
-            wanted[f"{theirs}.{end}"] = state[f"{ours}.{end}"]
-        wanted[f"{KEY}.{end}"] = state[f"attn.kv.{end}"][:c]
-        wanted[f"{VALUE}.{end}"] = state[f"attn.kv.{end}"][c:]
 
-    got = ask(answer, {name: x.clone() for name, x in state.items()})
-    if not isinstance(got, Mapping):
-        return f"not yet: expected a dictionary, got {type(got).__name__}."
-    if any(".kv." in name for name in got):
+def wrong_names(said: set[str], wanted: set[str]) -> str | None:
+    if any(".kv." in name for name in said):
         return (
             "attn.kv is still one tensor. In these files keys and values are "
             "two."
         )
-    missing = sorted(wanted.keys() - got.keys())
-    extra = sorted(got.keys() - wanted.keys())
+    missing, extra = sorted(wanted - said), sorted(said - wanted)
     if missing and all(name.endswith(".bias") for name in missing):
-        return f"a layer has a bias too: {missing[0]} is missing."
-    if missing or extra:
-        words = []
-        if missing:
-            words.append(f"{missing[0]} is missing")
-        if extra:
-            words.append(f"{extra[0]} is not one of their names")
-        return f"not yet: {', and '.join(words)}."
+        return f"A layer has a bias too, but {missing[0]} is missing."
+    words = [f"{name} is missing" for name in missing[:1]]
+    words += [f"{name} is not one of their names" for name in extra[:1]]
+    return f"The names differ: {', and '.join(words)}." if words else None
 
+
+def wrong_tensors(said: Mapping, wanted: dict, kv: Tensor) -> str | None:
     def same(name: str, x: Tensor) -> bool:
-        return isinstance(got[name], Tensor) and torch.equal(got[name], x)
+        return isinstance(said[name], Tensor) and torch.equal(said[name], x)
 
-    key = f"{KEY}.weight"
-    kv = state["attn.kv.weight"]
-    if same(key, kv[c:]):
-        return "the values come first in yours. The first rows of kv are keys."
-    if same(key, kv):
-        return "both names hold all rows of kv. Keys are the first half."
-    columns = [kv[:, : c // 2], kv[:, c // 2 :]]
-    if any(same(key, x) for x in columns):
-        return (
-            "kv is split in columns. Columns are what goes in; what comes "
-            "out, keys and values, are rows."
-        )
-    if same(key, kv[0::2]) or same(key, kv[1::2]):
-        return (
-            "every other row is taken. The keys are the first half of the "
-            "rows, in one piece."
-        )
+    key_mistakes = {
+        "Your values come first. The first rows of kv are the keys.": [kv[C:]],
+        "Both names hold all rows of kv. The keys are the first half.": [kv],
+        "Your function splits kv by columns. Columns are what goes in; what "
+        "comes out, keys and values, are rows.": kv.chunk(2, dim=1),
+        "Your function takes every other row. The keys are the first half of "
+        "the rows, in one piece.": [kv[0::2], kv[1::2]],
+    }
+    for words, mistakes in key_mistakes.items():
+        if any(same(f"{KEY}.weight", x) for x in mistakes):
+            return words
     for name, x in wanted.items():
-        if isinstance(got[name], Tensor) and same(
-            name, x.mT if x.ndim == 2 else x.flip(0)
-        ):
-            return f"{name} is turned round: copy it as it is."
-        if not same(name, x):
-            return f"not yet: {name} has other values."
+        if same(name, x):
+            continue
+        if same(name, x.mT if x.ndim == 2 else x.flip(0)):
+            return f"{name} is turned around. Copy the tensor as it is."
+        return f"{name} has other values than ours."
     return None
-
-
-CHECKERS: dict[str, Callable] = {
-    "model.labels": labels_from_scores,
-    "model.classes": parameters_with,
-    "model.names": block_as_transformers,
-}

@@ -1,4 +1,4 @@
-"""Checkers on the loss and one batch by heart."""
+"""Exercises on the loss, and on a loop that overfits one batch."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -6,235 +6,186 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from ...data import VOID
 from ...train.recipe import segmentation_loss
-from .checking import ask
+from .checking import Exercise, ask, by_cases, closely, is_number, judge, plain
 
-CLASSES = 4
-
-
-def number(value) -> float | None:
-    """A number or a tensor with one entry as a float, else None."""
-    if isinstance(value, Tensor) and value.numel() == 1:
-        return value.item()
-    return float(value) if isinstance(value, int | float) else None
+K = 4
 
 
-def near(a: float, b: float) -> bool:
-    return abs(a - b) < 1e-4
-
-
-def loss_with_void(answer: Callable) -> str | None:
-    """Cross-entropy on scores b k h w, without void pixels."""
+def logits_and_labels() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    scores = 2 * torch.randn(2, CLASSES, 3, 5, generator=generator)
-    labels = torch.randint(CLASSES, (2, 3, 5), generator=generator)
-    labels[0, :2] = labels[1, 0, :2] = 255
-    try:
-        got = number(ask(answer, scores.clone(), labels.clone()))
-    except (IndexError, RuntimeError) as error:
-        return (
-            f"it stops with {str(error)!r}. 255 is no class and cannot be "
-            "looked up: let void pixels look up some class, and leave them "
-            "out afterwards."
-            if "out of bounds" in str(error)
-            else f"not yet: it stops with {str(error)!r}."
-        )
-    if got is None:
-        return "not yet: expected one number."
-    counted = labels != 255
-    index = torch.where(counted, labels, 0)
+    logits = 2 * torch.randn(2, K, 3, 5, generator=generator)
+    labels = torch.randint(K, (2, 3, 5), generator=generator)
+    labels[0, :2] = labels[1, 0, :2] = VOID
+    return logits, labels
 
-    def picked(values: Tensor, at: Tensor = index) -> Tensor:
-        return values.gather(1, at[:, None])[:, 0]
 
-    shares = scores.softmax(1)
-    losses = -picked(shares.log())
-    pictures = [x[c].mean() for x, c in zip(losses, counted, strict=True)]
-    last = torch.where(counted, labels, CLASSES - 1)
-    wrong_places = "softmax runs over the wrong dimension: "
-    mistakes = [
-        (
-            losses[counted].sum() / labels.numel(),
-            "the sum is divided by all pixels, void included. Divide by "
-            "those that count.",
+def log_softmax(logits: Tensor) -> Tensor:
+    return logits.log_softmax(1)
+
+
+def picked(mean: Callable, values: Callable = log_softmax, void: int = 0):
+    """A rule: `mean` of the values at the labels, and of what is not void.
+
+    Void pixels look up the class `void`.
+    """
+
+    def rule(logits: Tensor, labels: Tensor) -> float:
+        counted = labels != VOID
+        index = labels.where(counted, void)[:, None]
+        return mean(values(logits).gather(1, index)[:, 0], counted).item()
+
+    return rule
+
+
+def mean_loss(x: Tensor, counted: Tensor) -> Tensor:
+    return -x[counted].mean()
+
+
+def softmax(logits: Tensor) -> Tensor:
+    return logits.softmax(1)
+
+
+LOSS = {
+    "cases": [logits_and_labels()],
+    "true": picked(mean_loss),
+    "same": closely,
+    "mistakes": {
+        "Your function divides the sum by the number of all pixels, void "
+        "included. Divide by the number of those that count.": (
+            picked(lambda x, c: -x[c].sum() / x.numel())
         ),
-        (
-            losses[counted].sum(),
-            "this is the sum; the mean is wanted.",
+        "Your function returns the sum. Return the mean over the pixels that "
+        "count.": picked(lambda x, c: -x[c].sum()),
+        "Your function counts void pixels as class 0.": (
+            picked(lambda x, c: -x.mean())
         ),
-        (
-            losses.mean(),
-            "void pixels are counted as class 0.",
+        "Your function counts void pixels as the last class: 255 was clamped, "
+        "or wrapped round.": picked(lambda x, c: -x.mean(), void=K - 1),
+        "Void pixels are in your sum, though not in the number that divides "
+        "it.": picked(lambda x, c: -x.sum() / c.sum()),
+        "Your softmax runs over the wrong dimension. The probabilities of one "
+        "pixel add up to 1 over its classes, which are dimension 1.": [
+            *(
+                picked(mean_loss, lambda x, dim=dim: x.log_softmax(dim))
+                for dim in (0, 2, 3)
+            ),
+            picked(
+                mean_loss,
+                lambda x: x.flatten(2).log_softmax(2).view_as(x),
+            ),
+        ],
+        "The logarithm is missing: this is the mean probability of the true "
+        "class, with a minus or taken from 1.": [
+            picked(mean_loss, softmax),
+            picked(lambda x, c: 1 - x[c].mean(), softmax),
+        ],
+        "The logarithm comes too late. Take it at each pixel, then the "
+        "mean.": picked(lambda x, c: -x[c].mean().log(), softmax),
+        "Your function uses the logits themselves, so the softmax is "
+        "missing.": picked(mean_loss, lambda x: x),
+        "The minus is missing. A probability is below 1, so its logarithm is "
+        "negative.": picked(lambda x, c: x[c].mean()),
+        "Your function takes the logarithm to base 2. Take the natural one.": (
+            picked(lambda x, c: -x[c].mean() / torch.tensor(2.0).log())
         ),
-        (
-            -picked(shares.log(), last).mean(),
-            "void pixels are counted as the last class.",
-        ),
-        (
-            -picked(shares.log(), labels % CLASSES).mean(),
-            "void pixels are counted as a class: 255 was wrapped round.",
-        ),
-        (
-            losses.sum() / counted.sum(),
-            "void pixels are in the sum, though not in the number that "
-            "divides it.",
-        ),
-        *(
-            (
-                -picked(scores.softmax(dim).log())[counted].mean(),
-                wrong_places + "each pixel shares out 1 among its classes, "
-                "dimension 1.",
+        "Your mean runs over the classes too. Only the true class has a "
+        "loss.": picked(lambda x, c: -x[c].mean() / K),
+        "Your function averages the means of the pictures. Take the mean over "
+        "all pixels that count together.": picked(
+            lambda x, c: (
+                -torch.stack(
+                    [y[d].mean() for y, d in zip(x, c, strict=True)]
+                ).mean()
             )
-            for dim in (0, 2, 3)
         ),
-        (
-            -picked(scores.flatten(2).softmax(2).log().view_as(scores))[
-                counted
-            ].mean(),
-            wrong_places + "each pixel shares out 1 among its classes, "
-            "dimension 1.",
-        ),
-        (
-            -picked(shares)[counted].mean(),
-            "the logarithm is missing: this is minus the mean share.",
-        ),
-        (
-            1 - picked(shares)[counted].mean(),
-            "the logarithm is missing: this is 1 minus the mean share.",
-        ),
-        (
-            -picked(shares)[counted].mean().log(),
-            "the logarithm comes too late: take it at each pixel, then the "
-            "mean.",
-        ),
-        (
-            -picked(scores)[counted].mean(),
-            "these are the scores themselves: softmax is missing.",
-        ),
-        (
-            -losses[counted].mean(),
-            "the sign is missing: a share is below 1, so its logarithm is "
-            "negative.",
-        ),
-        (
-            losses[counted].mean() / torch.tensor(2.0).log(),
-            "this is the logarithm to base 2; the natural one is wanted.",
-        ),
-        (
-            losses[counted].mean() / CLASSES,
-            "the mean runs over the classes too. Only the true class has a "
-            "loss.",
-        ),
-        (
-            torch.stack(pictures).mean(),
-            "this is the mean of the pictures' means. Take all pixels that "
-            "count together.",
-        ),
-    ]
-    if not near(got, losses[counted].mean().item()):
-        for value, mistake in mistakes:
-            if near(got, value.item()):
-                return mistake
-        return (
-            f"not yet: expected {losses[counted].mean():.3f} for the scores "
-            f"that were tried, got {got:.3f}."
-        )
-    void = number(ask(answer, scores.clone(), torch.full_like(labels, 255)))
-    if void != 0:
-        return (
-            f"right where pixels count. Where all are void it gives {void}: "
-            "divide by at least 1."
-        )
-    return None
+    },
+    "otherwise": "For the logits of this check the loss is {wanted:.3f}, but "
+    "your function returned {said:.3f}.",
+}
 
 
-def constant_scores(answer: Callable) -> str | None:
-    """The loss of the same k scores at every pixel."""
-    cases = [
+@Exercise
+def loss(answer: Callable) -> str | None:
+    """Cross-entropy on logits b k h w, without the void pixels."""
+    logits, labels = logits_and_labels()
+    try:
+        wrong = judge(answer, **LOSS)
+    except (IndexError, RuntimeError) as error:
+        wrong = f"Your function stops with {str(error)!r}."
+        if "out of bounds" in str(error):
+            wrong += (
+                " 255 is not a class and cannot be looked up. Let void pixels "
+                "look up some class, and leave them out afterwards."
+            )
+    if wrong is None:
+        void = plain(ask(answer, logits, torch.full_like(labels, VOID)))
+        if void != 0:
+            wrong = (
+                "Your function is correct where some pixels count. Where all "
+                f"of them are void it returned {void}; divide by at least 1."
+            )
+    return wrong
+
+
+def cross(weights: Tensor, probabilities: Tensor) -> float:
+    return -(weights * probabilities.clamp(min=1e-30).log()).sum().item()
+
+
+def weighted(weights: Callable) -> Callable:
+    """A rule that weighs the losses of the classes."""
+    return lambda scores, shares: cross(weights(shares), scores.softmax(0))
+
+
+true_constant = weighted(lambda shares: shares)
+
+constant = by_cases(
+    cases=[
         (torch.tensor([1.5, -1.0, 0.5]), torch.tensor([0.7, 0.2, 0.1])),
         (torch.zeros(5), torch.tensor([0.6, 0.2, 0.1, 0.05, 0.05])),
         (torch.tensor([2.0, 0.0, 0.0, -1.0]), torch.tensor([0, 0.5, 0.5, 0])),
-    ]
-
-    def log(x: Tensor) -> Tensor:
-        return x.clamp(min=1e-30).log()
-
-    def cross(weights: Tensor, given: Tensor) -> float:
-        return -(weights * log(given)).sum().item()
-
-    def true(scores: Tensor, shares: Tensor) -> float:
-        return cross(shares, scores.softmax(0))
-
-    rules = [
-        (
-            lambda scores, shares: log(torch.tensor(len(scores))).item(),
-            "ln k is the loss of equal scores. These are not equal.",
+    ],
+    true=true_constant,
+    same=closely,
+    mistakes={
+        "ln k is the loss of equal scores, but these are not equal.": (
+            lambda scores, shares: torch.tensor(len(scores)).log().item()
         ),
-        (
-            lambda scores, shares: cross(shares, shares),
-            "this is the loss of the best constant scores, the logarithms of "
-            "the shares. Use the scores that are given.",
+        "This is the loss of the best constant scores, the logarithms of the "
+        "shares. Use the scores that are given.": (
+            lambda scores, shares: cross(shares, shares)
         ),
-        (
-            lambda scores, shares: cross(scores.softmax(0), shares),
-            "the two are swapped: the logarithm is taken of what the model "
-            "gives, and weighted with how often a class occurs.",
+        "The two are swapped. The logarithm is taken of the probabilities "
+        "that the model gives, and the shares weigh it.": (
+            lambda scores, shares: cross(scores.softmax(0), shares)
         ),
-        (
-            lambda scores, shares: cross(
-                torch.full_like(shares, 1 / len(shares)), scores.softmax(0)
-            ),
-            "all classes weigh the same. A class counts as often as it occurs.",
+        "In your function all classes weigh the same. A class counts as often "
+        "as it occurs.": [
+            weighted(lambda shares: torch.ones_like(shares) / len(shares)),
+            weighted(torch.ones_like),
+        ],
+        "The minus is missing. A probability is below 1, so its logarithm is "
+        "negative.": weighted(torch.neg),
+        "Your function uses the scores themselves, so the softmax is "
+        "missing.": lambda scores, shares: -(shares @ scores).item(),
+        "The logarithm comes too late. Take it for each class, then the "
+        "mean.": lambda scores, shares: (
+            -(shares @ scores.softmax(0)).log().item()
         ),
-        (
-            lambda scores, shares: cross(
-                torch.ones_like(shares), scores.softmax(0)
-            ),
-            "all classes weigh the same. A class counts as often as it occurs.",
+        "The logarithm is missing: this is 1 minus the mean probability.": (
+            lambda scores, shares: 1 - (shares @ scores.softmax(0)).item()
         ),
-        (
-            lambda scores, shares: -true(scores, shares),
-            "the sign is missing: a share is below 1, so its logarithm is "
-            "negative.",
+        "Your function divides by k. The shares add up to 1 already.": (
+            weighted(lambda shares: shares / len(shares))
         ),
-        (
-            lambda scores, shares: -(shares * scores).sum().item(),
-            "these are the scores themselves: softmax is missing.",
-        ),
-        (
-            lambda scores, shares: -log(shares @ scores.softmax(0)).item(),
-            "the logarithm comes too late: take it for each class, then the "
-            "mean.",
-        ),
-        (
-            lambda scores, shares: 1 - (shares @ scores.softmax(0)).item(),
-            "the logarithm is missing.",
-        ),
-        (
-            lambda scores, shares: true(scores, shares) / len(shares),
-            "the shares add up to 1 already: do not divide by k.",
-        ),
-    ]
-    got = []
-    for scores, shares in cases:
-        value = number(ask(answer, scores.clone(), shares.clone()))
-        if value is None:
-            return "not yet: expected one number."
-        got.append(value)
-    if all(near(g, true(*case)) for g, case in zip(got, cases, strict=True)):
-        return None
-    for rule, mistake in rules:
-        if all(
-            near(g, rule(*case)) for g, case in zip(got, cases, strict=True)
-        ):
-            return mistake
-    return next(
-        f"not yet: for scores {case[0].tolist()} and shares "
-        f"{[round(x, 3) for x in case[1].tolist()]} expected "
-        f"{true(*case):.3f}, got {value:.3f}."
-        for value, case in zip(got, cases, strict=True)
-        if not near(value, true(*case))
-    )
+    },
+    otherwise=lambda case, wanted, said: (
+        f"For the scores {case[0].tolist()} and the shares "
+        f"{[round(x, 3) for x in case[1].tolist()]} the loss is {wanted:.3f}, "
+        f"but your function returned {said:.3f}."
+    ),
+)
 
 
 class Watched(nn.Module):
@@ -243,7 +194,7 @@ class Watched(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6), nn.Conv2d(6, CLASSES, 1)
+            nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6), nn.Conv2d(6, K, 1)
         )
         self.modes: list[bool] = []
 
@@ -252,89 +203,78 @@ class Watched(nn.Module):
         return self.layers(x)
 
 
-def loop(*, zero_grad: bool) -> Callable:
-    """A loop for a model in training mode, with gradients zeroed or not."""
-
-    def fit(model, optimizer, images, labels, steps) -> list[float]:
-        losses = []
-        for _ in range(steps):
-            loss = segmentation_loss(model(images), labels)
-            if zero_grad:
-                optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        return losses
-
-    return fit
+def fit(model, optimizer, images, labels, steps, zero_grad=True) -> list[float]:
+    """The loop, with the gradients set to zero in each step or not."""
+    model.train()
+    losses = []
+    for _ in range(steps):
+        loss = segmentation_loss(model(images), labels)
+        if zero_grad:
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
-def training_loop(answer: Callable) -> str | None:
-    """A loop without the three faults."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        start = Watched()
-        images = torch.randn(2, 3, 8, 8)
-        labels = torch.randint(CLASSES, (2, 8, 8))
-    labels[0, :2] = 255
-    steps = 4
+@Exercise
+def loop(answer: Callable) -> str | None:
+    """A training loop without the three faults: all that are left, joined."""
+    torch.manual_seed(0)
+    start = Watched().eval()
+    batch = torch.randn(2, 3, 8, 8), torch.randint(K, (2, 8, 8))
+    batch[1][0, :2] = VOID
+    found = list(faults(answer, start, *batch, 4))
+    return " ".join(found) if found else None
 
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    pairs = zip(a.parameters(), b.parameters(), strict=True)
+    return all(torch.allclose(p, q, atol=1e-5) for p, q in pairs)
+
+
+def faults(answer, start, images, labels, steps) -> Iterator[str]:
     def run(fit: Callable) -> tuple[Watched, list]:
-        model = deepcopy(start).eval()
-        if fit is not answer:
-            model.train()
+        model = deepcopy(start)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        return model, ask(fit, model, optimizer, images, labels, steps)
+        return model, ask(lambda: fit(model, optimizer, images, labels, steps))
 
-    def same(a: nn.Module, b: nn.Module) -> bool:
-        pairs = zip(a.parameters(), b.parameters(), strict=True)
-        return all(torch.allclose(p, q, atol=1e-5) for p, q in pairs)
-
-    def faults() -> Iterator[str]:
-        model, losses = run(answer)
-        if not model.modes:
-            yield "the model is never called."
-            return
-        if not isinstance(losses, list | tuple):
-            yield "return a list with one loss for each step."
-            return
-        if not all(model.modes):
-            yield (
-                "the model is called in evaluation mode, where BatchNorm "
-                "does not learn its averages. It may come in that mode: "
-                "call model.train()."
-            )
-        if any(isinstance(x, Tensor) and x.requires_grad for x in losses):
-            yield (
-                "the losses are tensors that hold all maps of their step, so "
-                "memory grows with each one. Keep loss.item()."
-            )
-        elif len(losses) != steps:
-            yield f"expected {steps} losses, got {len(losses)}."
-        if not all(model.modes):
-            return  # other weights, for that reason alone
-        right, wanted = run(loop(zero_grad=True))
-        if same(model, start):
-            yield "no weight has moved: optimizer.step() after backward()."
-        elif same(model, run(loop(zero_grad=False))[0]):
-            yield (
-                "the gradients of all steps add up: optimizer.zero_grad() "
-                "before backward()."
-            )
-        elif not same(model, right):
-            yield "the weights are not those of plain steps on this batch."
-        elif len(losses) == steps and not all(
-            near(number(a) or 0.0, b)
-            for a, b in zip(losses, wanted, strict=True)
-        ):
-            yield "the weights are right, the losses are not."
-
-    found = list(faults())
-    return " And: ".join(found) if found else None
-
-
-CHECKERS = {
-    "overfit.loss": loss_with_void,
-    "overfit.constant": constant_scores,
-    "overfit.loop": training_loop,
-}
+    model, losses = run(answer)
+    if not model.modes:
+        yield "Your loop never calls the model."
+        return
+    if not isinstance(losses, list | tuple):
+        yield "Return a list with one loss for each step."
+        return
+    if not all(model.modes):
+        yield (
+            "The model is called in evaluation mode, where BatchNorm does not "
+            "learn its averages. It may come in that mode, so call "
+            "`model.train()`."
+        )
+    if any(isinstance(x, Tensor) and x.requires_grad for x in losses):
+        yield (
+            "Your losses are tensors that hold all activations of their step, "
+            "so the memory grows with each step. Keep `loss.item()`."
+        )
+    elif len(losses) != steps:
+        yield f"Your loop should return {steps} losses, not {len(losses)}."
+    if not all(model.modes):
+        return  # for that reason alone the weights are others
+    right, wanted = run(fit)
+    if same(model, start):
+        yield (
+            "No weight has moved. Call `optimizer.step()` after `backward()`."
+        )
+    elif same(model, run(lambda *batch: fit(*batch, zero_grad=False))[0]):
+        yield (
+            "The gradients of all steps add up. Call `optimizer.zero_grad()` "
+            "before `backward()`."
+        )
+    elif not same(model, right):
+        yield "The weights are not those of plain steps on this batch."
+    elif len(losses) == steps and not all(
+        is_number(a) and abs(a - b) < 1e-4
+        for a, b in zip(plain(losses), wanted, strict=True)
+    ):
+        yield "The weights are correct, but the losses are not."

@@ -1,283 +1,181 @@
-"""Checkers on the model as a flow of shapes."""
+"""Exercises on patterns, and on the shapes that flow through the model."""
 
-from collections.abc import Callable
-from math import floor
+from math import ceil, floor
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from .checking import ask, judge
+from .checking import by_cases
 
 
-def windows(answer: Callable) -> str | None:
-    """A map as windows of r x r, b c h w -> b windows (r r) c."""
-    sides = {"p": 3, "q": 3}
-    map_ = torch.arange(2.0 * 4 * 6 * 12).view(2, 4, 6, 12)
-    got = ask(answer, map_.clone(), 3)
+def cut(pattern: str):
+    """A rule that cuts a feature map into windows of r x r positions."""
+    return lambda x, r: rearrange(x, pattern, p=r, q=r)
 
-    def cut(pattern: str) -> Tensor:
-        return rearrange(map_, pattern, **sides)
 
-    true = cut("b c (h p) (w q) -> b (h w) (p q) c")
-    if not isinstance(got, Tensor):
-        return f"not yet: expected a tensor, got {type(got).__name__}."
-    if got.shape == true.shape:
-        got = got.to(true.dtype)
-    mistakes = [
-        (
-            map_.movedim(1, -1).reshape(true.shape),
-            "the windows are strips of 9 places that follow each other in "
-            "the list of all places. A window is 3 rows high and 3 columns "
-            "wide: take the rows and the columns apart.",
+true_windows = cut("b c (h p) (w q) -> b (h w) (p q) c")
+
+windows = by_cases(
+    cases=[(torch.arange(2.0 * 4 * 6 * 12).view(2, 4, 6, 12), 3)],
+    true=true_windows,
+    mistakes={
+        "Your windows are strips of 9 positions that follow each other in the "
+        "list of all positions. A window is 3 rows high and 3 columns wide, "
+        "so take rows and columns apart.": (
+            lambda x, r: x.flatten(2).mT.unflatten(1, (-1, r * r))
         ),
-        (
-            cut("b c (p h) (q w) -> b (h w) (p q) c"),
-            "the order in the brackets on the left is swapped. (p h) puts "
-            "places into a window that lie far apart: in a bracket the last "
-            "name moves fastest, so neighbours need (h p).",
+        "The order in the brackets on the left is swapped. The last name in a "
+        "bracket moves fastest, so (p h) puts positions into a window that "
+        "lie far apart, and (h p) puts neighbours into it.": (
+            cut("b c (p h) (q w) -> b (h w) (p q) c")
         ),
-        (
-            cut("b c (h p) (w q) -> b (w h) (p q) c"),
-            "the windows come column by column. In (w h) the row moves "
-            "fastest.",
+        "Your windows come column by column, because in (w h) the row moves "
+        "fastest.": cut("b c (h p) (w q) -> b (w h) (p q) c"),
+        "The positions inside a window come column by column, because in "
+        "(q p) the row moves fastest.": (
+            cut("b c (h p) (w q) -> b (h w) (q p) c")
         ),
-        (
-            cut("b c (h p) (w q) -> b (h w) (q p) c"),
-            "the places inside a window come column by column. In (q p) the "
-            "row moves fastest.",
+        "Both the windows and the positions in them come column by column. "
+        "The last name in a bracket moves fastest.": (
+            cut("b c (h p) (w q) -> b (w h) (q p) c")
         ),
-        (
-            cut("b c (h p) (w q) -> b (w h) (q p) c"),
-            "windows, and the places in them, come column by column. In a "
-            "bracket the last name moves fastest.",
+        "The two brackets on the right are swapped. First comes the number of "
+        "the window, then the position in it.": (
+            cut("b c (h p) (w q) -> b (p q) (h w) c")
         ),
-        (
-            cut("b c (h p) (w q) -> b (p q) (h w) c"),
-            "the two brackets on the right are swapped: first which window, "
-            "then where in it.",
-        ),
-        (
+        "The channels belong at the end, because a token is all channels of "
+        "one position.": [
             cut("b c (h p) (w q) -> b (h w) c (p q)"),
-            "the channels belong at the end: a token is all channels of one "
-            "place.",
-        ),
-        (
             cut("b c (h p) (w q) -> b c (h w) (p q)"),
-            "the channels belong at the end: a token is all channels of one "
-            "place.",
-        ),
-        (
-            map_.reshape(true.shape),
-            "`reshape` cuts the numbers in the order in which they lie. They "
-            "must change places, too.",
-        ),
-    ]
-    if torch.equal(got, true):
-        return None
-    for wrong, mistake in mistakes:
-        if torch.equal(got, wrong):
-            return mistake
-    if got.shape != true.shape:
-        return (
-            "not yet: for a map of 2 4 6 12 and r = 3 expected shape "
-            f"{tuple(true.shape)}, got {tuple(got.shape)}."
-        )
-    return (
-        "not yet: the shape is right, but the numbers stand at other places. "
-        "Try a map of 1 1 4 4 with the numbers 0 to 15, and r = 2: the first "
-        "window is 0, 1, 4, 5."
-    )
+        ],
+        "Your function keeps the numbers in the order in which they lie in "
+        "memory, as `reshape` does. They must be reordered: use "
+        "`rearrange`.": lambda x, r: x.reshape(true_windows(x, r).shape),
+    },
+    otherwise="The shape is correct, but the numbers are at other positions. "
+    "Try a feature map of 1 1 4 4 with the numbers 0 to 15 and r = 2: its "
+    "first window is 0, 1, 4, 5.",
+)
 
 
-def flow(answer: Callable) -> str | None:
-    """The shapes of the four maps and of the logits."""
-    strides = (4, 8, 16, 32)
+def by(divide, logits=lambda first, h, w: first):
+    """A rule that divides a side by 4, 8, 16 and 32 in its own way."""
 
-    def by(divide, height, width, dims):
-        found = [
-            (c, divide(height, s), divide(width, s))
-            for c, s in zip(dims, strides, strict=True)
-        ]
-        return [*found, (150, *found[0][1:])]
+    def rule(h, w, dims):
+        sides = [(divide(h / s), divide(w / s)) for s in (4, 8, 16, 32)]
+        maps = [(c, *side) for c, side in zip(dims, sides, strict=True)]
+        return [*maps, (150, *logits(sides[0], h, w))]
 
-    def up(n, s):
-        return -(-n // s)
-
-    def true(height, width, dims):
-        return by(up, height, width, dims)
-
-    def last(size):
-        return lambda h, w, dims: [*true(h, w, dims)[:4], size(h, w)]
-
-    mistakes = [
-        (
-            lambda *case: by(lambda n, s: n // s, *case),
-            "the sides are rounded down. The last window of a patch embedding "
-            "may hang over the border, so nothing is left out: round up.",
-        ),
-        (
-            lambda *case: by(lambda n, s: floor(n / s + 0.5), *case),
-            "the sides are rounded to the nearest whole number. 333 / 4 = "
-            "83.25 gives 84: always up.",
-        ),
-        (
-            lambda *case: by(lambda n, s: round(n / s), *case),
-            "the sides are rounded to the nearest whole number. 333 / 4 = "
-            "83.25 gives 84: always up.",
-        ),
-        (
-            lambda *case: by(lambda n, s: n / s, *case),
-            "a map cannot have half a row: round up.",
-        ),
-        (
-            lambda h, w, dims: by(lambda n, s: 512 // s, h, w, dims),
-            "these are the sides for 512 x 512, whatever the photo's size.",
-        ),
-        (
-            lambda h, w, dims: true(w, h, dims),
-            "height and width are swapped: c h w, rows before columns.",
-        ),
-        (
-            lambda *case: [(h, w, c) for c, h, w in true(*case)],
-            "between the stages the channels come first: (c, h, w).",
-        ),
-        (
-            lambda h, w, dims: true(h, h, dims),
-            "the width is not used: this photo is not square.",
-        ),
-        (
-            last(lambda h, w: (150, h, w)),
-            "the logits come at a quarter of the photo's sides, as the first "
-            "map does. `predict` resizes them.",
-        ),
-        (
-            last(lambda h, w: (150, up(h, 32), up(w, 32))),
-            "the logits have the size of the first map, not of the last one: "
-            "the decoder resizes all maps to it.",
-        ),
-        (
-            lambda h, w, dims: true(h, w, (32, 64, 160, 256)),
-            "the channels are B0's, whatever `dims` says.",
-        ),
-        (
-            lambda *case: true(*case)[:4],
-            "the four maps are right; the logits are missing.",
-        ),
-    ]
-    small, large = (32, 64, 160, 256), (64, 128, 320, 512)
-    cases = [(512, 512, small), (250, 333, small), (97, 203, large)]
-    got = []
-    for case in cases:
-        shapes = ask(answer, *case)
-        if not isinstance(shapes, tuple | list) or not all(
-            isinstance(shape, tuple | list) and len(shape) == 3
-            for shape in shapes
-        ):
-            return f"not yet: expected five tuples (c, h, w), got {shapes!r}."
-        got.append([tuple(shape) for shape in shapes])
-
-    def otherwise(case, said) -> str:
-        return (
-            f"not yet: for {case[0]} x {case[1]} and dims {case[2]} expected "
-            f"{true(*case)}, your function says {said}."
-        )
-
-    return judge(got, cases, true, mistakes, otherwise)
+    return rule
 
 
-def all_pairs(answer: Callable) -> str | None:
-    """Dot products of all pairs of tokens of a map."""
-    generator = torch.Generator().manual_seed(0)
-    map_ = torch.randn(2, 5, 3, 4, generator=generator, dtype=torch.float64)
-    got = ask(answer, map_.clone())
-    if not isinstance(got, Tensor):
-        return f"not yet: expected a tensor, got {type(got).__name__}."
-    tokens = rearrange(map_, "b c h w -> b (h w) c")
-    true = tokens @ tokens.mT
+true_flow = by(ceil)
 
-    def gram(x: Tensor) -> Tensor:
-        return x @ x.mT
-
-    mistakes = [
-        (
-            gram(tokens.mT),
-            "these are dot products of channels, c x c: the places were added "
-            "up. Keep the places and add up the channels.",
+flow = by_cases(
+    cases=[
+        (512, 512, (32, 64, 160, 256)),
+        (250, 333, (32, 64, 160, 256)),
+        (97, 203, (64, 128, 320, 512)),
+    ],
+    true=true_flow,
+    form=lambda said, wanted: (
+        None
+        if isinstance(said, list)
+        and all(isinstance(shape, list) and len(shape) == 3 for shape in said)
+        else f"Return five tuples (c, h, w); your function returned {said!r}."
+    ),
+    mistakes={
+        "Your function rounds the sides down. The last window of a patch "
+        "embedding may hang over the border, so nothing is left out: round "
+        "up.": by(floor),
+        "Your function rounds to the nearest whole number. A side is always "
+        "rounded up: 333 / 4 = 83.25 gives 84.": [
+            by(lambda n: floor(n + 0.5)),
+            by(round),
+        ],
+        "A feature map cannot have half a row, so round the sides up.": (
+            by(lambda n: n)
         ),
-        (
-            true.view(2, 3, 4, 3, 4),
-            "the dot products are there. Put rows and columns into brackets, "
-            "so that the result is b (h w) (h w).",
+        "Your function returns the sides for 512 × 512, whatever the size of "
+        "the photo.": lambda h, w, dims: true_flow(512, 512, dims),
+        "Height and width are swapped. The order is c h w: rows come before "
+        "columns.": lambda h, w, dims: true_flow(w, h, dims),
+        "The channels belong in front: between the stages a shape is "
+        "(c, h, w).": lambda *case: [(h, w, c) for c, h, w in true_flow(*case)],
+        "Your function does not use the width, but a photo need not be "
+        "square.": lambda h, w, dims: true_flow(h, h, dims),
+        "The logits have a quarter of the photo's sides, as the first feature "
+        "map does. They are resized only when labels are made of them.": (
+            by(ceil, lambda first, h, w: (h, w))
         ),
-        (
-            gram(map_.reshape(2, 12, 5)),
-            "`reshape` does not bring the channels to the end, so these are no "
-            "tokens: use rearrange.",
+        "The logits have the size of the first feature map, not of the last "
+        "one, because the decoder resizes all feature maps to the first.": (
+            by(ceil, lambda first, h, w: (ceil(h / 32), ceil(w / 32)))
         ),
-        (
-            gram(rearrange(map_, "b c h w -> b (w h) c")),
-            "the tokens come column by column. In (w h) the row moves fastest.",
+        "Your function returns the channels of B0, whatever `dims` says.": (
+            lambda h, w, dims: true_flow(h, w, (32, 64, 160, 256))
         ),
-        (
-            tokens.square().sum(-1),
-            "each token is compared with itself only. The second token needs "
-            "a name of its own for its place.",
+        "The four feature maps are correct, but the logits are missing.": (
+            lambda *case: true_flow(*case)[:4]
         ),
-        (
-            torch.diag_embed(tokens.square().sum(-1)),
-            "each token is compared with itself only.",
-        ),
-        (
-            gram(tokens.flatten(0, 1)),
-            "tokens of different pictures are compared. The batch must stay "
-            "on its own, in both tensors and in the result.",
-        ),
-        (
-            true.sum(0),
-            "the pictures of the batch are added up: b is missing in the "
-            "result.",
-        ),
-        (
-            true.softmax(-1),
-            "these are shares that add up to 1. Softmax comes in chapter 4; "
-            "here are only the dot products.",
-        ),
-        (
-            true / 5**0.5,
-            "the dot products are divided by the root of the number of "
-            "channels. That comes in chapter 4.",
-        ),
-        (
-            gram(torch.nn.functional.normalize(tokens, dim=-1)),
-            "these are cosines: the tokens were divided by their lengths.",
-        ),
-        (
-            true / 5,
-            "the channels are averaged; a dot product adds them up.",
-        ),
-    ]
-
-    def same(wanted: Tensor) -> bool:
-        return got.shape == wanted.shape and torch.allclose(
-            got.to(wanted.dtype), wanted, atol=1e-4
-        )
-
-    if same(true):
-        return None
-    for wrong, mistake in mistakes:
-        if same(wrong):
-            return mistake
-    if got.shape != true.shape:
-        return (
-            "not yet: for a map of 2 5 3 4 expected shape "
-            f"{tuple(true.shape)}, got {tuple(got.shape)}."
-        )
-    return "not yet: the shape is right, the numbers are not."
+    },
+    otherwise="For {0} × {1} pixels and dims {2} the shapes are {wanted}, but "
+    "your function returned {said}.",
+)
 
 
-CHECKERS = {
-    "shapes.windows": windows,
-    "shapes.flow": flow,
-    "shapes.pairs": all_pairs,
-}
+def gram(tokens: Tensor) -> Tensor:
+    return tokens @ tokens.mT
+
+
+def of_tokens(rule):
+    """A rule of the list of tokens of a feature map."""
+    return lambda x: rule(rearrange(x, "b c h w -> b (h w) c"))
+
+
+pairs = by_cases(
+    cases=[
+        (torch.randn((2, 5, 3, 4), generator=torch.Generator().manual_seed(0)),)
+    ],
+    true=of_tokens(gram),
+    mistakes={
+        "These are dot products of channels, c × c, because your function "
+        "adds up the positions. Keep the positions and add up the "
+        "channels.": of_tokens(lambda tokens: gram(tokens.mT)),
+        "The dot products are correct. Put rows and columns into brackets, so "
+        "that the shape becomes b (h w) (h w).": (
+            of_tokens(lambda tokens: gram(tokens).view(2, 3, 4, 3, 4))
+        ),
+        "These are not tokens, because `reshape` does not bring the channels "
+        "to the end. Use `rearrange`.": (lambda x: gram(x.reshape(2, 12, 5))),
+        "The tokens come column by column, because in (w h) the row moves "
+        "fastest.": lambda x: gram(rearrange(x, "b c h w -> b (w h) c")),
+        "Your function compares each token with itself only. The second token "
+        "needs a name of its own for its position.": [
+            of_tokens(lambda tokens: tokens.square().sum(-1)),
+            of_tokens(lambda tokens: tokens.square().sum(-1).diag_embed()),
+        ],
+        "Your function compares tokens of different pictures. Keep the batch "
+        "apart, in both tensors and in the result.": (
+            of_tokens(lambda tokens: gram(tokens.flatten(0, 1)))
+        ),
+        "Your function adds up the pictures of the batch: b is missing on the "
+        "right.": of_tokens(lambda tokens: gram(tokens).sum(0)),
+        "Your function applies softmax, so that each row adds up to 1. Only "
+        "the dot products are asked for here; the chapter on attention adds "
+        "softmax.": of_tokens(lambda tokens: gram(tokens).softmax(-1)),
+        "Your function divides by the root of the number of channels. Only "
+        "the dot products are asked for here; the chapter on attention adds "
+        "the root.": of_tokens(lambda tokens: gram(tokens) / 5**0.5),
+        "These are cosines, because the tokens were divided by their lengths. "
+        "Leave the tokens as they are.": (
+            of_tokens(lambda tokens: gram(F.normalize(tokens, dim=-1)))
+        ),
+        "Your function averages over the channels. A dot product adds them "
+        "up.": of_tokens(lambda tokens: gram(tokens) / 5),
+    },
+    otherwise="The shape is correct, but the numbers are not the dot products "
+    "of the tokens.",
+)
