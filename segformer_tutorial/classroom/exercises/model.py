@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...encoder import TransformerBlock
 from .checking import Exercise, ask, by_cases
 
 
@@ -14,12 +15,16 @@ def some_logits(height: int, width: int) -> Tensor:
     return torch.randn(2, 12, height, width, generator=generator)
 
 
-def resized(x: Tensor, *size: int, align_corners: bool = False) -> Tensor:
-    return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
+def labels_by(before=lambda x: x, after=lambda x: x.argmax(1), **options):
+    """A rule: what is done before and after the resizing of the logits."""
+    options = {"mode": "bilinear"} | options
+    return lambda x, h, w: after(
+        F.interpolate(before(x), (h, w), **options)
+    ).long()
 
 
 def coarse(logits: Tensor) -> Tensor:
-    return logits.argmax(dim=1, keepdim=True).float()
+    return logits.argmax(1, keepdim=True).float()
 
 
 def form_of_labels(said, wanted: Tensor) -> str | None:
@@ -46,41 +51,33 @@ def form_of_labels(said, wanted: Tensor) -> str | None:
 
 labels = by_cases(
     cases=[(some_logits(16, 24), 64, 96), (some_logits(19, 27), 75, 107)],
-    true=lambda x, h, w: resized(x, h, w).argmax(1),
+    true=labels_by(),
     form=form_of_labels,
     mistakes={
         "Your function copies the nearest position, which is the default of "
         "`F.interpolate`, so borders come in steps of 4 pixels, whether the "
         "argmax is taken before or after. Resize the logits with "
-        "mode='bilinear'.": lambda x, h, w: F.interpolate(coarse(x), (h, w))[
-            :, 0
-        ].long(),
+        "mode='bilinear'.": labels_by(mode="nearest"),
         "Your function takes the argmax first, and then labels are averaged. "
         "Half-way between class 3 and class 7 is not class 5.": [
-            lambda x, h, w: resized(coarse(x), h, w)[:, 0].long(),
-            lambda x, h, w: resized(coarse(x), h, w)[:, 0].round().long(),
+            labels_by(coarse, lambda x: x[:, 0]),
+            labels_by(coarse, lambda x: x[:, 0].round()),
         ],
         "align_corners=True puts the corner positions of the feature map on "
         "the corner pixels, so all the others are shifted against the "
-        "resizing in the decoder.": lambda x, h, w: resized(
-            x, h, w, align_corners=True
-        ).argmax(1),
+        "resizing in the decoder.": labels_by(align_corners=True),
         "Your function applies softmax before the resizing, so it averages "
         "probabilities and not logits. Most labels are the same, but not all; "
-        "labels need no softmax.": lambda x, h, w: resized(
-            x.softmax(1), h, w
-        ).argmax(1),
+        "labels need no softmax.": labels_by(lambda x: x.softmax(1)),
         "Your softmax runs along the width. The classes are dimension 1, and "
         "labels need no softmax.": [
-            lambda x, h, w: resized(x.softmax(-1), h, w).argmax(1),
-            lambda x, h, w: resized(x, h, w).softmax(-1).argmax(1),
+            labels_by(lambda x: x.softmax(3)),
+            labels_by(after=lambda x: x.softmax(3).argmax(1)),
         ],
         "Your softmax runs along the height. The classes are dimension 1, and "
-        "labels need no softmax.": lambda x, h, w: resized(
-            x.softmax(2), h, w
-        ).argmax(1),
+        "labels need no softmax.": labels_by(lambda x: x.softmax(2)),
         "Your function takes the class with the lowest logit.": (
-            lambda x, h, w: resized(x, h, w).argmin(1)
+            labels_by(after=lambda x: x.argmin(1))
         ),
     },
     otherwise=lambda case, wanted, said: (
@@ -137,32 +134,22 @@ OURS = {  # our tensors in a block, and the names in a file of transformers
     "ffn.fc2": "mlp.dense2",
 }
 KEY, VALUE = "attention.self.key", "attention.self.value"
-C, HIDDEN = 6, 24
-SHAPES = {
-    "attn.q": (C, C),
-    "attn.reduce": (C, C, 2, 2),
-    "attn.kv": (2 * C, C),
-    "attn.proj": (C, C),
-    "ffn.fc1": (HIDDEN, C),
-    "ffn.dwconv": (HIDDEN, 1, 3, 3),
-    "ffn.fc2": (C, HIDDEN),
-}
 
 
 @Exercise
 def names(answer: Callable) -> str | None:
     """A block's tensors under the names of transformers' files."""
-    generator = torch.Generator().manual_seed(0)
-    state, wanted = {}, {}
-    for ours in ("attn.kv", *OURS):
-        shape = SHAPES.get(ours, (C,))
-        for end, size in (("weight", shape), ("bias", shape[:1])):
-            x = torch.randn(size, generator=generator)
-            state[f"{ours}.{end}"] = x
-            if ours in OURS:
-                wanted[f"{OURS[ours]}.{end}"] = x
-            else:
-                wanted[f"{KEY}.{end}"], wanted[f"{VALUE}.{end}"] = x.chunk(2)
+    block = TransformerBlock(
+        6, num_heads=1, reduction_ratio=2, expansion_ratio=4, drop_path=0
+    )
+    state = {k: torch.rand(x.shape) for k, x in block.state_dict().items()}
+    wanted = {}
+    for name, x in state.items():
+        ours, _, end = name.rpartition(".")
+        if ours == "attn.kv":
+            wanted[f"{KEY}.{end}"], wanted[f"{VALUE}.{end}"] = x.chunk(2)
+        else:
+            wanted[f"{OURS[ours]}.{end}"] = x
     said = ask(answer, state)
     if not isinstance(said, Mapping):
         return f"Return a dictionary; your function returned {said!r}."
@@ -190,7 +177,9 @@ def wrong_tensors(said: Mapping, wanted: dict, kv: Tensor) -> str | None:
         return isinstance(said[name], Tensor) and torch.equal(said[name], x)
 
     key_mistakes = {
-        "Your values come first. The first rows of kv are the keys.": [kv[C:]],
+        "Your values come first. The first rows of kv are the keys.": (
+            kv.chunk(2)[1:]
+        ),
         "Both names hold all rows of kv. The keys are the first half.": [kv],
         "Your function splits kv by columns. Columns are what goes in; what "
         "comes out, keys and values, are rows.": kv.chunk(2, dim=1),
