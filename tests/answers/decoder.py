@@ -115,7 +115,7 @@ WRONG = [
      "second bias does not go"),
     ("merge", lambda w1, b1, w2, b2: (w2 @ w1, b2 - b1), "bias is not"),
     ("merge", lambda w1, b1, w2, b2: (w2, b2), "weight is not that"),
-    ("merge", lambda w1, b1, w2, b2: w2 @ w1, "a weight and a bias"),
+    ("merge", lambda w1, b1, w2, b2: w2 @ w1, "should return weight and bias"),
     ("merge", lambda w1, b1, w2, b2: (w2 @ w1, b1[:2]), "the bias should be"),
     ("fold_norm", on_columns, "on the columns"),
     ("fold_norm", folding(lambda n: n.weight / (n.running_var + n.eps)),

@@ -121,7 +121,7 @@ WRONG: list = [
     ("plain", ordinary, "each pair"),
     ("plain", lambda n: (torch.ones(n), torch.zeros(n)),
      "the weight should be a tensor of shape (24, 1, 3, 3)"),
-    ("plain", lambda n: kernel((1, 1))(n)[0], "the weight and the bias"),
+    ("plain", lambda n: kernel((1, 1))(n)[0], "should return weight and bias"),
     ("plain", lambda n: (1, 0), "but yours is 1"),
     ("plain", lambda n: (None, None), "not answered"),
     ("plain", kernel((1, 2), dtype=torch.float64), "neighbour"),

@@ -28,6 +28,31 @@ def by_cases(**table) -> Exercise:
     return Exercise(lambda answer: judge(answer, **table))
 
 
+def by_parts(cases: Sequence[tuple], **tables: Mapping) -> Exercise:
+    """For a function that returns a tuple: one table for each part, by name."""
+
+    def part(answer: Callable, i: int) -> Callable:
+        def one(*arguments):
+            value = ask(answer, *arguments)
+            if not isinstance(value, tuple | list) or len(value) != len(tables):
+                raise AnswerError(
+                    f"Your function should return {' and '.join(tables)}, but "
+                    f"it returned {shown(value)}."
+                )
+            return value[i]
+
+        return one
+
+    def judge_all(answer: Callable) -> str | None:
+        verdicts = (
+            judge(part(answer, i), cases=cases, name=f"the {name}", **table)
+            for i, (name, table) in enumerate(tables.items())
+        )
+        return next(filter(None, verdicts), None)
+
+    return Exercise(judge_all)
+
+
 def ask(answer: Callable, *arguments):
     """Call the reader's function with copies, or raise if it is a stub."""
     value = answer(*deepcopy(arguments))
@@ -35,24 +60,6 @@ def ask(answer: Callable, *arguments):
     if any(part is None or part is ... for part in parts):
         raise AnswerError("not answered yet.")
     return value
-
-
-def parts(answer: Callable, *names: str) -> list[Callable]:
-    """For a function that returns a tuple: one function for each part."""
-
-    def part(i: int) -> Callable:
-        def one(*arguments):
-            value = ask(answer, *arguments)
-            if not isinstance(value, tuple | list) or len(value) != len(names):
-                raise AnswerError(
-                    f"Your function should return {' and '.join(names)}, but "
-                    f"it returned {shown(value)}."
-                )
-            return value[i]
-
-        return one
-
-    return [part(i) for i in range(len(names))]
 
 
 def exactly(a, b, tolerance: float = 0) -> bool:

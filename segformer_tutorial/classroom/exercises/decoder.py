@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .checking import Exercise, by_cases, judge, parts
+from .checking import by_cases, by_parts
 
 
 def work(
@@ -97,18 +97,12 @@ BIAS_OTHERWISE = "The weight is correct, but the bias is not."
 TRANSPOSED = "Your weight is transposed. It needs one row for each output."
 
 
-@Exercise
-def merge(answer: Callable) -> str | None:
-    """Two linear layers as one."""
-    weight, bias = parts(answer, "a weight", "a bias")
-    # Square, so that every wrong order of the product can be computed.
-    case = (*random_layer(4, 4, seed=0), *random_layer(4, 4, seed=1))
-    return judge(
-        weight,
-        cases=[case],
-        true=lambda w1, b1, w2, b2: w2 @ w1,
-        name="the weight",
-        mistakes={
+# Square, so that every wrong order of the product can be computed.
+merge = by_parts(
+    [(*random_layer(4, 4, seed=0), *random_layer(4, 4, seed=1))],
+    weight={
+        "true": lambda w1, b1, w2, b2: w2 @ w1,
+        "mistakes": {
             TRANSPOSED: lambda w1, b1, w2, b2: (w2 @ w1).T,
             "The order of your product is wrong. In w2 @ (w1 @ x) the first "
             "layer is on the right, next to x.": lambda w1, b1, w2, b2: w1 @ w2,
@@ -119,13 +113,11 @@ def merge(answer: Callable) -> str | None:
                 lambda w1, b1, w2, b2: w1 * w2
             ),
         },
-        otherwise=WEIGHT_OTHERWISE,
-    ) or judge(
-        bias,
-        cases=[case],
-        true=lambda w1, b1, w2, b2: w2 @ b1 + b2,
-        name="the bias",
-        mistakes={
+        "otherwise": WEIGHT_OTHERWISE,
+    },
+    bias={
+        "true": lambda w1, b1, w2, b2: w2 @ b1 + b2,
+        "mistakes": {
             "The first bias is lost. The second layer takes it in, too.": (
                 lambda w1, b1, w2, b2: b2
             ),
@@ -137,8 +129,9 @@ def merge(answer: Callable) -> str | None:
             "The second bias does not go through the matrix. It is added "
             "after it.": lambda w1, b1, w2, b2: w2 @ (b1 + b2),
         },
-        otherwise=BIAS_OTHERWISE,
-    )
+        "otherwise": BIAS_OTHERWISE,
+    },
+)
 
 
 def an_uneven_norm(channels: int) -> nn.BatchNorm2d:
@@ -177,17 +170,11 @@ def shifted(shift: Callable) -> Callable:
     return rule
 
 
-@Exercise
-def fold_norm(answer: Callable) -> str | None:
-    """BatchNorm in evaluation mode, folded into the layer before it."""
-    weight, bias = parts(answer, "a weight", "a bias")
-    case = (*random_layer(6, 6, seed=0), an_uneven_norm(6))
-    return judge(
-        weight,
-        cases=[case],
-        true=scaled(true_scale),
-        name="the weight",
-        mistakes={
+fold_norm = by_parts(
+    [(*random_layer(6, 6, seed=0), an_uneven_norm(6))],
+    weight={
+        "true": scaled(true_scale),
+        "mistakes": {
             TRANSPOSED: lambda *case: scaled(true_scale)(*case).T,
             "Your scale is on the columns, one for each input. BatchNorm "
             "scales outputs, so each row gets one factor.": (
@@ -215,13 +202,11 @@ def fold_norm(answer: Callable) -> str | None:
                 scaled(lambda gamma, var, eps: gamma * (var + eps).sqrt())
             ),
         },
-        otherwise=WEIGHT_OTHERWISE,
-    ) or judge(
-        bias,
-        cases=[case],
-        true=shifted(lambda scale, b, mean, beta: scale * (b - mean) + beta),
-        name="the bias",
-        mistakes={
+        "otherwise": WEIGHT_OTHERWISE,
+    },
+    bias={
+        "true": shifted(lambda scale, b, mean, beta: scale * (b - mean) + beta),
+        "mistakes": {
             "Your function subtracts the mean after the scaling. BatchNorm "
             "subtracts it first, so it is scaled as well.": (
                 shifted(lambda scale, b, mean, beta: scale * b - mean + beta)
@@ -245,5 +230,6 @@ def fold_norm(answer: Callable) -> str | None:
                 shifted(lambda scale, b, mean, beta: beta - scale * mean)
             ),
         },
-        otherwise=BIAS_OTHERWISE,
-    )
+        "otherwise": BIAS_OTHERWISE,
+    },
+)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .checking import Exercise, by_cases, judge, parts, shown
+from .checking import by_cases, by_parts, shown
 
 
 def count(dim, ratio, *, biases=2, last_bias=1, weights=9, first=None):
@@ -126,23 +126,18 @@ def other_kernels(case, wanted, said: Tensor) -> str:
     return "With this kernel the Mix-FFN differs from fc2(gelu(fc1(x)))."
 
 
-@Exercise
-def plain(answer: Callable) -> str | None:
-    """The depthwise weight and bias that make a Mix-FFN a plain FFN."""
-    weight, bias = parts(answer, "the weight", "the bias")
-    wrong = judge(
-        weight,
-        cases=[(24,)],
-        true=single(1, 1),
-        name="the weight",
-        form=lambda said, wanted: (
+plain = by_parts(
+    [(24,)],
+    weight={
+        "true": single(1, 1),
+        "form": lambda said, wanted: (
             "This is the weight of an ordinary convolution, with a kernel for "
             "each pair of channels. A depthwise convolution has one for each "
             "channel: (hidden, 1, 3, 3)."
             if shown(said) == "a tensor of shape (24, 24, 3, 3)"
             else None
         ),
-        mistakes={
+        "mistakes": {
             "A kernel of ones adds up nine positions. Which of the nine is "
             "the position itself?": lambda n: torch.ones(n, 1, 3, 3),
             "Your kernel takes the mean of nine positions, with zeros among "
@@ -160,14 +155,12 @@ def plain(answer: Callable) -> str | None:
             "A kernel of zeros lets nothing through, so each position gets "
             "the bias alone.": lambda n: torch.zeros(n, 1, 3, 3),
         },
-        otherwise=other_kernels,
-    )
-    return wrong or judge(
-        bias,
-        cases=[(24,)],
-        true=torch.zeros,
-        name="the bias",
-        mistakes={},
-        otherwise="The convolution adds its bias at each position, so it must "
-        "be zero.",
-    )
+        "otherwise": other_kernels,
+    },
+    bias={
+        "true": torch.zeros,
+        "mistakes": {},
+        "otherwise": "The convolution adds its bias at each position, so it "
+        "must be zero.",
+    },
+)
