@@ -16,6 +16,18 @@ MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 INK, MUTED, LINE = "#212529", "#495057", "#868e96"
 GREY, PALE, WHITE = "#eceef0", "#f8f9fa", "#ffffff"
 ACCENT, ACCENT_PALE, ACCENT_INK = "#0072b2", "#d9ebf7", "#00507d"
+RULE = "#ced4da"  # the lines of a grid
+
+STYLES = {
+    "start": {"anchor": "start"},
+    "end": {"anchor": "end"},
+    "mono": {"mono": ' class="m"'},
+    "bold": {"bold": ' font-weight="600"'},
+    "small": {"size": 14},
+    "muted": {"fill": MUTED},
+    "accent": {"fill": ACCENT_INK},
+    "white": {"fill": WHITE},
+}
 
 B0 = PRESETS["b0"]
 IMAGE = 512
@@ -78,21 +90,35 @@ class Drawing:
         x: float,
         y: float,
         words: str,
+        style: str = "",
         *,
         size: float = 15,
         fill: str = INK,
-        anchor: str = "middle",
-        mono: bool = False,
-        bold: bool = False,
     ) -> None:
-        """`y` is the baseline."""
+        """One line; `y` is the baseline. style: words of STYLES."""
+        look = {"size": size, "fill": fill, "anchor": "middle"}
+        look |= {"mono": "", "bold": ""}
+        for word in style.split():
+            look |= STYLES[word]
         self.parts.append(
-            f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{fill}" '
-            f'text-anchor="{anchor}"'
-            + (' class="m"' if mono else "")
-            + (' font-weight="600"' if bold else "")
-            + f">{escape(words, quote=False)}</text>"
+            '<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{fill}" '
+            'text-anchor="{anchor}"{mono}{bold}>{words}</text>'.format(
+                x=x, y=y, words=escape(words, quote=False), **look
+            )
         )
+
+    def lines(
+        self,
+        x: float,
+        y: float,
+        *lines: str,
+        style: str = "start",
+        step: float = 20,
+        fill: str = INK,
+    ) -> None:
+        """Lines of text below each other; `y` is the first baseline."""
+        for i, words in enumerate(lines):
+            self.text(x, y + i * step, words, style, fill=fill)
 
     def box(
         self,
@@ -102,22 +128,46 @@ class Drawing:
         h: float,
         *lines: str,
         on: bool = False,
+        style: str = "",
+        **options,
     ) -> None:
-        """A part of the model with its name, one or more lines."""
+        """A rounded rectangle with its name in one or more lines."""
+        ground = {"fill": ACCENT, "stroke": ACCENT_INK} if on else {}
+        self.rect(x, y, w, h, **(ground | options))
+        top = y + h / 2 - 18 * (len(lines) - 1) / 2 + 5
+        ink = WHITE if on else INK
+        self.lines(x + w / 2, top, *lines, style=style, step=18, fill=ink)
+
+    def area(
+        self, x: float, y: float, w: float, h: float, fill: str, **options
+    ) -> None:
+        """A rectangle with square corners, by default without a border."""
         self.rect(
-            x,
-            y,
-            w,
-            h,
-            fill=ACCENT if on else GREY,
-            stroke=ACCENT_INK if on else LINE,
+            x, y, w, h, **({"radius": 0, "stroke": "none"} | options), fill=fill
         )
-        step = 18
-        top = y + h / 2 - step * (len(lines) - 1) / 2 + 5
-        for i, line in enumerate(lines):
-            self.text(
-                x + w / 2, top + i * step, line, fill=WHITE if on else INK
-            )
+
+    def cell(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        words: str = "",
+        *,
+        on: bool = False,
+        fill: str = PALE,
+        stroke: str = LINE,
+        style: str = "mono",
+        ink: str = INK,
+        **options,
+    ) -> None:
+        """A cell of a table or a grid, with what is written in it."""
+        if on:
+            fill, stroke, ink = ACCENT, ACCENT_INK, WHITE
+        options = {"width": 1, "radius": 0} | options
+        self.rect(x, y, w, h, fill=fill, stroke=stroke, **options)
+        if words:
+            self.text(x + w / 2, y + h / 2 + 5, words, style, fill=ink)
 
     def line(
         self,
@@ -139,11 +189,18 @@ class Drawing:
             (x0, y0), (x1, y1) = points[-2:]
             length = sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
             dx, dy = (x1 - x0) / length, (y1 - y0) / length
-            corners = [(x1, y1)] + [
+            corners = [
                 (x1 - 8 * dx - k * dy, y1 - 8 * dy + k * dx) for k in (4, -4)
             ]
-            head = " ".join(f"{x:g},{y:g}" for x, y in corners)
-            self.parts.append(f'<polygon points="{head}" fill="{stroke}"/>')
+            self.polygon((x1, y1), *corners, fill=stroke)
+
+    def down(self, x: float, y0: float, y1: float, **options) -> None:
+        """An arrow from above to below."""
+        self.line((x, y0), (x, y1), **options)
+
+    def across(self, x0: float, x1: float, y: float, **options) -> None:
+        """An arrow from one side to the other."""
+        self.line((x0, y), (x1, y), **options)
 
     def polygon(self, *points: tuple[float, float], fill: str) -> None:
         path = " ".join(f"{x:g},{y:g}" for x, y in points)
@@ -154,29 +211,50 @@ class Drawing:
             f'<circle cx="{x:g}" cy="{y:g}" r="{r:g}" fill="{fill}"/>'
         )
 
+    def badge(self, x: float, y: float, r: float, words: str, fill: str):
+        """A filled circle with a number in it."""
+        self.circle(x, y, r, fill)
+        self.text(x, y + 5, words, "bold white")
+
+    def strokes(self, path: str, stroke: str, width: float) -> None:
+        """Many short lines as one path."""
+        self.parts.append(
+            f'<path d="{path}" fill="none" stroke="{stroke}" '
+            f'stroke-width="{width:g}"/>'
+        )
+
     def grid(
         self, x: float, y: float, rows: int, columns: int, cell: float
     ) -> None:
         """Pixels or tokens as a grid of cells."""
-        self.rect(
-            x,
-            y,
-            columns * cell,
-            rows * cell,
-            fill=PALE,
-            stroke="none",
-            radius=0,
-        )
-        path = "".join(
+        self.area(x, y, columns * cell, rows * cell, PALE, width=1.5)
+        across = [
             f"M{x:g},{y + i * cell:g}h{columns * cell:g}"
             for i in range(rows + 1)
-        ) + "".join(
+        ]
+        down = [
             f"M{x + i * cell:g},{y:g}v{rows * cell:g}"
             for i in range(columns + 1)
-        )
-        self.parts.append(
-            f'<path d="{path}" fill="none" stroke="#ced4da" stroke-width="1"/>'
-        )
+        ]
+        self.strokes("".join(across + down), RULE, 1)
+
+    def stack(
+        self,
+        x: float,
+        y: float,
+        rows: int,
+        columns: int,
+        cell: float,
+        *,
+        layers: int,
+        dx: float,
+        dy: float,
+    ) -> None:
+        """Grids behind each other, the first one in front at x and y."""
+        for i in reversed(range(layers)):
+            at = x + i * dx, y - i * dy
+            self.grid(*at, rows, columns, cell)
+            self.cell(*at, columns * cell, rows * cell, fill="none")
 
     def svg(self) -> str:
         return (

@@ -1,4 +1,4 @@
-"""The diagrams on patches."""
+"""Diagrams on overlapping patch embeddings."""
 
 from math import sqrt
 
@@ -10,218 +10,138 @@ from .drawing import (
     IMAGE,
     INK,
     LINE,
-    MUTED,
+    RULE,
     WHITE,
     Drawing,
     side,
     sides,
 )
 
-MERGE = (B0.patch_sizes[0], B0.strides[0], B0.patch_sizes[0] // 2)
+K, S, P = B0.patch_sizes[0], B0.strides[0], B0.patch_sizes[0] // 2
 
 
 def patches_overlap() -> Drawing:
     """Patches that touch beside patches that overlap, on 16 pixels."""
     pixels, cell, top = 16, 11, 92
-    k, s, p = MERGE
-    tokens = side(pixels, k, s, p)
-    shared = k - s
-    assert tokens == side(pixels, s, s, 0) == 4 and shared == 3
+    tokens = side(pixels, K, S, P)
+    assert tokens == side(pixels, S, S, 0) == 4 and K - S == 3
     d = Drawing(
         490,
         444,
         "Patches that touch, and patches that overlap",
         f"Two grids of {pixels} x {pixels} pixels, each with {tokens} x "
         f"{tokens} dots for the middles of its windows. On the left the "
-        f"windows, cut as in ViT, {s} x {s} pixels at a stride of {s}, lie "
+        f"windows, cut as in ViT, {S} x {S} pixels at a stride of {S}, lie "
         "side by side and share nothing. On the right SegFormer's windows, "
-        f"{k} x {k} pixels at a stride of {s}, share {shared} pixels with each "
+        f"{K} x {K} pixels at a stride of {S}, share {K - S} pixels with each "
         "neighbour and hang over the top and the left border by the padding "
-        f"of {p}. Below, one row of pixels with the windows drawn as bars "
+        f"of {P}. Below, one row of pixels with the windows drawn as bars "
         "shows the same.",
     )
-    for name, x0, kernel, padding in (
-        ("touching, as in ViT", 24, s, 0),
-        ("SegFormer", 269, k, p),
-    ):
-        edge = x0 - padding * cell
-        d.text(edge, 22, name, anchor="start", bold=True)
-        words = f"{kernel} × {kernel}, stride {s}"
-        words += f", padding {padding}" if padding else ""
-        d.text(edge, 43, words, anchor="start")
-        if padding:
-            d.rect(
-                edge,
-                top - padding * cell,
-                (pixels + 2 * padding) * cell,
-                (pixels + 2 * padding) * cell,
-                fill=WHITE,
-                dash="2 4",
-                width=1,
-                radius=0,
-            )
-            d.text(
-                x0 + pixels * cell / 2,
-                top + pixels * cell + 21,
-                "padding: zeros",
-                fill=MUTED,
-            )
-        d.grid(x0, top, pixels, pixels, cell)
-        strip = top + pixels * cell + 58
-        d.grid(x0, strip, 1, pixels, cell)
-        covered = [0] * pixels
-        for i in range(tokens):
-            start = s * i - padding
-            for pixel in range(max(start, 0), min(start + kernel, pixels)):
-                covered[pixel] += 1
-            style = (
-                {"stroke": ACCENT, "fill": ACCENT, "width": 2.5}
-                if i % 2 == 0
-                else {
-                    "stroke": INK,
-                    "fill": LINE,
-                    "width": 2,
-                    "dash": "6 3",
-                }
-            )
-            x, size = x0 + start * cell, kernel * cell
-            y = top - padding * cell
-            d.rect(x + 1, y, size - 2, size, radius=0, opacity=0.15, **style)
-            y = strip + 18 + (i % 2) * 18
-            d.rect(x + 1, y, size - 2, 12, radius=2, opacity=0.25, **style)
-            for j in range(tokens):
-                d.circle(
-                    x + size / 2,
-                    top + (s * j - padding + kernel / 2) * cell,
-                    3.5,
-                    INK,
-                )
-        for pixel, times in enumerate(covered):
-            if times > 1:
-                d.rect(
-                    x0 + pixel * cell,
-                    strip,
-                    cell,
-                    cell,
-                    fill=ACCENT,
-                    stroke=WHITE,
-                    width=1,
-                    radius=0,
-                )
-        assert covered.count(2) == (tokens - 1) * max(kernel - s, 0)
-        d.text(
-            x0 - padding * cell,
-            strip + 74,
-            f"neighbours share {kernel - s} pixels"
-            if kernel > s
-            else "no pixel is shared",
-            anchor="start",
-            fill=ACCENT_INK if kernel > s else INK,
-        )
-    d.circle(30, 426, 3.5, INK)
-    d.text(
-        42,
-        431,
-        f"the middle of a window: {tokens * tokens} tokens in both",
-        anchor="start",
+    styles = (
+        {"stroke": ACCENT, "fill": ACCENT, "width": 2.5},
+        {"stroke": INK, "fill": LINE, "width": 2, "dash": "6 3"},
     )
+    for name, x0, kernel, padding in (
+        ("touching, as in ViT", 24, S, 0),
+        ("SegFormer", 269, K, P),
+    ):
+        edge, upper, size = x0 - padding * cell, top - padding * cell, kernel
+        d.text(edge, 22, name, "start bold")
+        words = f"{kernel} × {kernel}, stride {S}"
+        words += f", padding {padding}" if padding else ""
+        d.text(edge, 43, words, "start")
+        below = top + pixels * cell
+        if padding:
+            whole = (pixels + 2 * padding) * cell
+            d.cell(edge, upper, whole, whole, fill=WHITE, dash="2 4")
+            words = "padding: zeros"
+            d.text(x0 + pixels * cell / 2, below + 21, words, "muted")
+        d.grid(x0, top, pixels, pixels, cell)
+        strip, size = below + 58, kernel * cell
+        d.grid(x0, strip, 1, pixels, cell)
+        starts = [S * i - padding for i in range(tokens)]
+        for i, start in enumerate(starts):
+            x, y = x0 + start * cell, strip + 18 + (i % 2) * 18
+            look = styles[i % 2]
+            d.rect(x + 1, upper, size - 2, size, radius=0, opacity=0.15, **look)
+            d.rect(x + 1, y, size - 2, 12, radius=2, opacity=0.25, **look)
+            for other in starts:
+                y = top + (other + kernel / 2) * cell
+                d.circle(x + size / 2, y, 3.5, INK)
+        shared = [
+            pixel
+            for pixel in range(pixels)
+            if sum(start <= pixel < start + kernel for start in starts) > 1
+        ]
+        assert len(shared) == (tokens - 1) * (kernel - S)
+        for pixel in shared:
+            x = x0 + pixel * cell
+            d.cell(x, strip, cell, cell, fill=ACCENT, stroke=WHITE)
+        words = f"neighbours share {kernel - S} pixels"
+        if kernel > S:
+            d.text(edge, strip + 74, words, "start accent")
+        else:
+            d.text(edge, strip + 74, "no pixel is shared", "start")
+    d.circle(30, 426, 3.5, INK)
+    words = f"the middle of a window: {tokens * tokens} tokens in both"
+    d.text(42, 431, words, "start")
     return d
 
 
 def unfold_linear() -> Drawing:
     """A strided convolution as three steps and a grid."""
-    k, s, p = MERGE
     c, dim, pixels, cell = B0.in_channels, B0.dims[0], 16, 9
-    tokens, numbers = side(pixels, k, s, p), k * k * c
+    tokens, numbers = side(pixels, K, S, P), K * K * c
     assert numbers == 147
     row, column = 1, 2
     d = Drawing(
         490,
         462,
         "A strided convolution is: cut windows, flatten, one Linear",
-        f"Step 1: a window of {k} x {k} pixels and {c} channels is cut out of "
-        f"the image, b c h w. Step 2: it is flattened to {k} times {k} times "
+        f"Step 1: a window of {K} x {K} pixels and {c} channels is cut out of "
+        f"the image, b c h w. Step 2: it is flattened to {K} times {K} times "
         f"{c} = {numbers} numbers. Step 3: one Linear turns the {numbers} "
         f"numbers into {dim}. Step 4: these {dim} numbers are one token and "
         "go to the window's place on the grid of tokens, b h w c. The same "
         "Linear serves every window.",
     )
-    x0, y0, size = 20, 56, pixels * cell
-    d.text(16, 24, "1  cut", anchor="start", bold=True)
-    for channel in reversed(range(c)):
-        dx = channel * 8
-        d.grid(x0 + dx, y0 - dx, pixels, pixels, cell)
-        d.rect(
-            x0 + dx,
-            y0 - dx,
-            size,
-            size,
-            fill="none",
-            stroke=LINE,
-            width=1,
-            radius=0,
-        )
-    wx, wy = x0 + (s * column - p) * cell, y0 + (s * row - p) * cell
-    d.rect(
-        wx,
-        wy,
-        k * cell,
-        k * cell,
-        fill=ACCENT,
-        stroke=ACCENT_INK,
-        opacity=0.75,
-        width=2,
-        radius=0,
+    x0, y0, size, width = 20, 56, pixels * cell, 256
+    d.text(16, 24, "1  cut", "start bold")
+    d.stack(x0, y0, pixels, pixels, cell, layers=c, dx=8, dy=8)
+    wx, wy, window = (
+        x0 + (S * column - P) * cell,
+        y0 + (S * row - P) * cell,
+        K * cell,
     )
-    d.text(x0 + size / 2, y0 + size + 22, "b c h w", mono=True, fill=MUTED)
+    look = {"stroke": ACCENT_INK, "opacity": 0.75, "width": 2}
+    d.area(wx, wy, window, window, ACCENT, **look)
+    d.text(x0 + size / 2, y0 + size + 22, "b c h w", "mono muted")
 
-    sx, width = 214, 256
-    d.text(sx, 24, "2  flatten", anchor="start", bold=True)
-    d.text(sx, 46, f"{c} · {k} · {k} = {numbers} numbers", anchor="start")
-    middle = wy + k * cell / 2
-    d.line((wx + k * cell, middle), (sx - 4, middle))
-    strip(d, sx, middle - 12, width, numbers, k * k)
+    sx, middle = 214, wy + window / 2
+    centre = sx + width / 2
+    d.text(sx, 24, "2  flatten", "start bold")
+    d.text(sx, 46, f"{c} · {K} · {K} = {numbers} numbers", "start")
+    d.across(wx + window, sx - 4, middle)
+    strip(d, sx, middle - 12, width, numbers, K * K)
 
-    d.line((sx + width / 2, middle + 12), (sx + width / 2, 176))
-    d.text(sx, 166, "3  one Linear", anchor="start", bold=True)
+    d.down(centre, middle + 12, 176)
+    d.text(sx, 166, "3  one Linear", "start bold")
     d.box(sx + 38, 176, 180, 38, f"Linear {numbers} → {dim}", on=True)
-    short = width * 0.5
-    d.line((sx + width / 2, 214), (sx + width / 2, 312))
-    d.text(sx, 262, f"{dim} numbers:", anchor="start")
-    d.text(sx, 281, "one token", anchor="start")
-    strip(d, sx + width / 2 - short / 2, 312, short, dim, dim)
+    d.down(centre, 214, 312)
+    d.lines(sx, 262, f"{dim} numbers:", "one token", step=19)
+    strip(d, centre - width / 4, 312, width / 2, dim, dim)
 
     y1, big = 270, size / tokens
-    d.text(16, 254, "4  put it back", anchor="start", bold=True)
+    tx, ty = x0 + column * big, y1 + row * big
+    d.text(16, 254, "4  put it back", "start bold")
     d.grid(x0, y1, tokens, tokens, big)
-    ty = y1 + row * big
-    d.rect(
-        x0 + column * big,
-        ty,
-        big,
-        big,
-        fill=ACCENT,
-        stroke=ACCENT_INK,
-        radius=0,
-    )
-    d.text(x0 + size / 2, y1 + size + 22, "b h w c", mono=True, fill=MUTED)
-    d.line(
-        (sx + width / 2 - short / 2, ty + big / 2),
-        (x0 + (column + 1) * big, ty + big / 2),
-    )
-    d.text(sx, 372, "The same Linear for every", anchor="start")
-    d.text(sx, 392, "window: together this is", anchor="start")
-    d.text(
-        sx, 418, f"Conv2d({c}, {dim}, {k},", anchor="start", mono=True, size=14
-    )
-    d.text(
-        sx,
-        438,
-        f"       stride={s}, padding={p})",
-        anchor="start",
-        mono=True,
-        size=14,
-    )
+    d.area(tx, ty, big, big, ACCENT, stroke=ACCENT_INK)
+    d.text(x0 + size / 2, y1 + size + 22, "b h w c", "mono muted")
+    d.across(centre - width / 4, tx + big, ty + big / 2)
+    d.lines(sx, 372, "The same Linear for every", "window: together this is")
+    words = f"Conv2d({c}, {dim}, {K},", f"       stride={S}, padding={P})"
+    d.lines(sx, 418, *words, style="start mono small")
     return d
 
 
@@ -229,79 +149,54 @@ def strip(
     d: Drawing, x: float, y: float, width: float, count: int, group: int
 ) -> None:
     """`count` numbers in a row, with a gap of ink after each group."""
-    step = width / count
-    d.rect(x, y, width, 24, fill=ACCENT_PALE, stroke="none", radius=0)
-    fine = "".join(f"M{x + i * step:.2f},{y:g}v24" for i in range(count))
-    d.parts.append(
-        f'<path d="{fine}" fill="none" stroke="{ACCENT}" stroke-width="0.6"/>'
-    )
-    thick = "".join(
-        f"M{x + i * step:.2f},{y:g}v24" for i in range(0, count + 1, group)
-    )
-    d.parts.append(
-        f'<path d="{thick}" fill="none" stroke="{ACCENT_INK}" '
-        'stroke-width="2.5"/>'
-    )
-    d.rect(x, y, width, 24, fill="none", stroke=ACCENT_INK, radius=0)
+
+    def marks(numbers: range) -> str:
+        return "".join(
+            f"M{x + i * width / count:.2f},{y:g}v24" for i in numbers
+        )
+
+    d.area(x, y, width, 24, ACCENT_PALE)
+    d.strokes(marks(range(count)), ACCENT, 0.6)
+    d.strokes(marks(range(0, count + 1, group)), ACCENT_INK, 2.5)
+    d.area(x, y, width, 24, "none", stroke=ACCENT_INK)
 
 
 def patch_sizes() -> Drawing:
     """Kernel, stride and padding of the four steps, and two images' sides."""
-    images = (IMAGE, 250)
-    chains = [" to ".join(map(str, [n, *sides(n)])) for n in images]
+    chains = [[n, *sides(n)] for n in (IMAGE, 250)]
+    words = [" to ".join(map(str, chain)) for chain in chains]
     d = Drawing(
         490,
         466,
         "Four patch steps and the sides that they give",
         "The rule: the new side is floor((n + 2P - K) / S) + 1. With K, S, P "
         "= 7, 4, 3 in the first step and 3, 2, 1 in the other three, a side "
-        f"goes from {chains[0]}, and from {chains[1]}.",
+        f"goes from {words[0]}, and from {words[1]}.",
     )
-    d.text(245, 30, "new side = ⌊(n + 2P − K) / S⌋ + 1", size=17, bold=True)
-    d.text(16, 66, "K", anchor="start", bold=True, mono=True)
-    d.text(38, 66, "S", anchor="start", bold=True, mono=True)
-    d.text(60, 66, "P", anchor="start", bold=True, mono=True)
-    columns = (96, 296)
-    d.line((86, 52), (86, 450), arrow=False, stroke="#ced4da")
-    d.line((288, 52), (288, 450), arrow=False, stroke="#ced4da")
-    pitch = 92
-    for x, n in zip(columns, images, strict=True):
-        chain = [n, *sides(n)]
+    d.text(245, 30, "new side = ⌊(n + 2P − K) / S⌋ + 1", "bold", size=17)
+    columns, pitch = (16, 38, 60), 92
+    for x, letter in zip(columns, "KSP", strict=True):
+        d.text(x, 66, letter, "start bold mono")
+    for x in (86, 288):
+        d.down(x, 52, 450, arrow=False, stroke=RULE)
+    steps = [
+        (k, s, k // 2) for k, s in zip(B0.patch_sizes, B0.strides, strict=True)
+    ]
+    for x, chain in zip((96, 296), chains, strict=True):
         for i, m in enumerate(chain):
             y = 66 + i * pitch
-            d.text(x, y, str(m), size=16, anchor="start", bold=True)
-            d.rect(
-                x + 40,
-                y - 13,
-                m * 132 / IMAGE,
-                15,
-                fill=ACCENT,
-                stroke="none",
-                radius=0,
-            )
-            if i == 4:
+            d.text(x, y, str(m), "start bold", size=16)
+            d.area(x + 40, y - 13, m * 132 / IMAGE, 15, ACCENT, width=1.5)
+            if i == len(steps):
                 break
-            k, s = B0.patch_sizes[i], B0.strides[i]
-            assert chain[i + 1] == side(m, k, s, k // 2)
-            d.line((x + 8, y + 12), (x + 8, y + pitch - 18))
-            d.text(
-                x + 20,
-                y + 43,
-                f"⌊({m} + {2 * (k // 2)} − {k}) / {s}⌋ + 1",
-                size=14,
-                anchor="start",
-                fill=MUTED,
-            )
-    for i, (k, s) in enumerate(zip(B0.patch_sizes, B0.strides, strict=True)):
-        for x, number in zip((16, 38, 60), (k, s, k // 2), strict=True):
-            d.text(
-                x,
-                66 + i * pitch + 43,
-                str(number),
-                size=16,
-                anchor="start",
-                mono=True,
-            )
+            k, s, p = steps[i]
+            assert chain[i + 1] == side(m, k, s, p)
+            d.down(x + 8, y + 12, y + pitch - 18)
+            words = f"⌊({m} + {2 * p} − {k}) / {s}⌋ + 1"
+            d.text(x + 20, y + 43, words, "start small muted")
+    for i, step in enumerate(steps):
+        for x, number in zip(columns, step, strict=True):
+            d.text(x, 109 + i * pitch, str(number), "start mono", size=16)
     return d
 
 
@@ -327,83 +222,58 @@ def layer_norm_channels() -> Drawing:
         f"{std:.1f}, after it 0 and 1. Each position uses its own mean and "
         "standard deviation; positions do not mix.",
     )
-    d.text(24, 26, "a map", anchor="start", bold=True)
-    d.text(84, 26, "b h w c", anchor="start", mono=True, fill=MUTED)
+    d.text(24, 26, "a map", "start bold")
+    d.text(84, 26, "b h w c", "start mono muted")
     rows, columns, cell, x0, y0 = 6, 8, 20, 40, 42
     d.grid(x0, y0, rows, columns, cell)
-    d.text(28, y0 + rows * cell / 2 + 5, "h", mono=True, fill=MUTED)
-    d.text(
-        x0 + columns * cell / 2,
-        y0 + rows * cell + 20,
-        "w",
-        mono=True,
-        fill=MUTED,
-    )
+    d.text(28, y0 + rows * cell / 2 + 5, "h", "mono muted")
+    d.text(x0 + columns * cell / 2, y0 + rows * cell + 20, "w", "mono muted")
     tx, ty = x0 + 5 * cell, y0 + 2 * cell
-    d.rect(tx, ty, cell, cell, fill=ACCENT, stroke=ACCENT_INK, radius=0)
+    d.area(tx, ty, cell, cell, ACCENT, stroke=ACCENT_INK)
 
-    cx, width, unit = 240, 232, 20
+    cx = 240
     zero = 148
-    d.text(cx, 26, f"the c = {c} numbers of one", anchor="start")
-    d.text(cx, 46, "token, before", anchor="start")
-    d.line((tx + cell, ty + cell / 2), (cx - 8, ty + cell / 2))
-    bars(d, cx, zero, width, unit, before, mean)
-    d.text(
-        cx,
-        zero + 44,
-        f"mean {mean:.1f} (dashed), dev. {std:.1f}",
-        anchor="start",
-        fill=MUTED,
-    )
+    d.lines(cx, 26, f"the c = {c} numbers of one", "token, before")
+    d.across(tx + cell, cx - 8, ty + cell / 2)
+    bars(d, cx, zero, before, mean)
+    words = f"mean {mean:.1f} (dashed), dev. {std:.1f}"
+    d.text(cx, zero + 44, words, "start muted")
 
-    d.line((cx + 20, zero + 54), (cx + 20, zero + 102))
-    d.text(cx + 36, zero + 83, "LayerNorm over c", anchor="start", bold=True)
+    d.down(cx + 20, zero + 54, zero + 102)
+    d.text(cx + 36, zero + 83, "LayerNorm over c", "start bold")
     zero = 318
-    d.text(cx, zero - 50, "after", anchor="start")
-    bars(d, cx, zero, width, unit, after, 0)
-    d.text(
-        cx,
-        zero + 64,
-        "mean 0, deviation 1",
-        anchor="start",
-        fill=MUTED,
+    d.text(cx, zero - 50, "after", "start")
+    bars(d, cx, zero, after, 0)
+    d.text(cx, zero + 64, "mean 0, deviation 1", "start muted")
+    d.lines(
+        *(24, 246),
+        "Each position has",
+        "its own mean and",
+        "standard deviation.",
+        "Nothing passes from",
+        "one position to",
+        "another.",
+        step=21,
     )
-    for i, words in enumerate(
-        (
-            "Each position has",
-            "its own mean and",
-            "standard deviation.",
-            "Nothing passes from",
-            "one position to",
-            "another.",
-        )
-    ):
-        d.text(24, 246 + 21 * i, words, anchor="start")
     return d
 
 
 def bars(
-    d: Drawing,
-    x: float,
-    zero: float,
-    width: float,
-    unit: float,
-    values: list[float],
-    mean: float,
+    d: Drawing, x: float, zero: float, values: list[float], mean: float
 ) -> None:
     """Bars up and down from the line at `zero`, and a line at the mean."""
+    width, unit = 232, 20
     step = width / len(values)
     for i, value in enumerate(values):
-        height = abs(value) * unit
         d.parts.append(
             f'<rect x="{x + i * step + 1:.2f}" '
             f'y="{zero - max(value, 0) * unit:.2f}" width="{step - 2:.2f}" '
-            f'height="{height:.2f}" fill="{ACCENT}"/>'
+            f'height="{abs(value) * unit:.2f}" fill="{ACCENT}"/>'
         )
-    d.line((x, zero), (x + width, zero), arrow=False)
+    d.across(x, x + width, zero, arrow=False)
     if mean:
         y = zero - mean * unit
-        d.line((x, y), (x + width, y), arrow=False, stroke=INK, dash="5 4")
+        d.across(x, x + width, y, arrow=False, stroke=INK, dash="5 4")
 
 
 DRAWINGS = {

@@ -1,4 +1,4 @@
-"""The diagrams on segmentation."""
+"""Diagrams on masks and their measures."""
 
 import torch
 
@@ -10,13 +10,11 @@ from .drawing import (
     ACCENT_PALE,
     INK,
     LINE,
-    MUTED,
     PALE,
+    RULE,
     WHITE,
     Drawing,
 )
-
-FALSE_ALARM = "#ced4da"
 
 
 def iou_areas() -> Drawing:
@@ -43,62 +41,34 @@ def iou_areas() -> Drawing:
     )
     left, top = 20, 42
     d.grid(left, top, rows, columns, cell)
-    fills = {(1, 0): ACCENT_PALE, (1, 1): ACCENT, (0, 1): FALSE_ALARM}
+    fills = {(1, 0): ACCENT_PALE, (1, 1): ACCENT, (0, 1): RULE}
     for y in range(rows):
         for x in range(columns):
-            pair = true[y, x].item(), predicted[y, x].item()
-            if pair in fills:
-                d.rect(
-                    left + x * cell,
-                    top + y * cell,
-                    cell,
-                    cell,
-                    fill=fills[pair],
-                    stroke=WHITE,
-                    width=1,
-                    radius=0,
-                )
-    for area, stroke, dash in ((true, ACCENT_INK, ""), (predicted, INK, "6 4")):
-        (y0, x0), (y1, x1) = (c.tolist() for c in area.nonzero().aminmax(dim=0))
-        d.rect(
-            left + x0 * cell,
-            top + y0 * cell,
-            (x1 - x0 + 1) * cell,
-            (y1 - y0 + 1) * cell,
-            fill="none",
-            stroke=stroke,
-            width=2.5,
-            radius=0,
-            dash=dash,
-        )
-    d.text(left + cell, 28, "truth", anchor="start", fill=ACCENT_INK, bold=True)
-    d.text(
-        left + 10 * cell,
-        top + 7 * cell + 18,
-        "prediction",
-        anchor="end",
-        bold=True,
+            fill = fills.get((true[y, x].item(), predicted[y, x].item()))
+            if fill:
+                x0, y0 = left + x * cell, top + y * cell
+                d.cell(x0, y0, cell, cell, fill=fill, stroke=WHITE)
+    for mask, stroke, dash in ((true, ACCENT_INK, ""), (predicted, INK, "6 4")):
+        (y0, x0), (y1, x1) = (c.tolist() for c in mask.nonzero().aminmax(dim=0))
+        at = left + x0 * cell, top + y0 * cell
+        size = (x1 - x0 + 1) * cell, (y1 - y0 + 1) * cell
+        d.area(*at, *size, "none", stroke=stroke, width=2.5, dash=dash)
+    d.text(left + cell, 28, "truth", "start accent bold")
+    d.text(left + 10 * cell, top + 7 * cell + 18, "prediction", "end bold")
+    parts = (
+        (ACCENT_PALE, missed, "truth only: missed"),
+        (ACCENT, both, "in both"),
+        (RULE, alarms, "prediction only:"),
     )
-    for i, (fill, number, words) in enumerate(
-        (
-            (ACCENT_PALE, missed, "truth only: missed"),
-            (ACCENT, both, "in both"),
-            (FALSE_ALARM, alarms, "prediction only:"),
-        )
-    ):
+    for i, (fill, number, words) in enumerate(parts):
         y = 84 + 38 * i
-        d.rect(298, y - 14, 18, 18, fill=fill, stroke=LINE, width=1, radius=0)
-        d.text(342, y, str(number), anchor="end", mono=True)
-        d.text(352, y, words, anchor="start", size=14)
-    d.text(352, 178, "false alarms", anchor="start", size=14)
-    d.text(
-        20,
-        282,
-        f"IoU = {both} / ({missed} + {both} + {alarms}) "
-        f"= {both} / {union} = {iou}",
-        anchor="start",
-        mono=True,
-    )
+        d.cell(298, y - 14, 18, 18, fill=fill)
+        d.text(342, y, str(number), "end mono")
+        d.text(352, y, words, "start small")
+    d.text(352, 178, "false alarms", "start small")
+    sum_of_parts = f"({missed} + {both} + {alarms})"
+    words = f"IoU = {both} / {sum_of_parts} = {both} / {union} = {iou}"
+    d.text(20, 282, words, "start mono")
     return d
 
 
@@ -119,76 +89,46 @@ def confusion_iou() -> Drawing:
     both = counts[k][k]
     union = row + column - both
     iou = f"{matrix.iou[k].item():.2f}"
+    rows = [
+        f"{name} {' '.join(map(str, line))}"
+        for name, line in zip(names, counts, strict=True)
+    ]
     d = Drawing(
         490,
         330,
         "IoU from a confusion matrix",
         "A matrix with the truth in the rows and the prediction in the "
-        "columns: "
-        + "; ".join(
-            f"{name} {' '.join(map(str, line))}"
-            for name, line in zip(names, counts, strict=True)
-        )
-        + f". The row of sky adds up to {row}, its column to {column}; both "
-        f"hold the {both} on the diagonal. IoU is {both} / ({row} + {column} "
-        f"- {both}) = {both} / {union} = {iou}.",
+        f"columns: {'; '.join(rows)}. The row of sky adds up to {row}, its "
+        f"column to {column}; both hold the {both} on the diagonal. IoU is "
+        f"{both} / ({row} + {column} - {both}) = {both} / {union} = {iou}.",
     )
     left, top, w, h = 124, 76, 78, 48
-    d.text(left + 1.5 * w, 26, "predicted as", bold=True)
-    d.text(20, top - 16, "truly", anchor="start", bold=True)
+    d.text(left + 1.5 * w, 26, "predicted as", "bold")
+    d.text(20, top - 16, "truly", "start bold")
     for i, name in enumerate(names):
-        on = ACCENT_INK if i == k else INK
-        d.text(left + (i + 0.5) * w, top - 16, name, fill=on)
-        d.text(left - 12, top + (i + 0.5) * h + 5, name, anchor="end", fill=on)
+        y = top + i * h
+        ink = ACCENT_INK if i == k else INK
+        d.text(left + (i + 0.5) * w, top - 16, name, fill=ink)
+        d.text(left - 12, y + h / 2 + 5, name, "end", fill=ink)
         for j, count in enumerate(counts[i]):
             here = (i == k) + (j == k)
-            d.rect(
-                left + j * w,
-                top + i * h,
-                w,
-                h,
+            d.cell(
+                *(left + j * w, y, w, h, str(count)),
                 fill=(PALE, ACCENT_PALE, ACCENT)[here],
                 stroke=ACCENT_INK if here else LINE,
-                width=1,
-                radius=0,
+                ink=WHITE if here == 2 else INK,
             )
-            d.text(
-                left + (j + 0.5) * w,
-                top + (i + 0.5) * h + 5,
-                str(count),
-                mono=True,
-                fill=WHITE if here == 2 else INK,
-            )
-    y = top + (k + 0.5) * h
-    d.line((left + 3 * w + 6, y), (left + 3 * w + 34, y))
-    d.text(left + 3 * w + 42, y + 5, f"{row}", anchor="start", mono=True)
-    d.text(
-        left + 3 * w + 60,
-        y + 5,
-        "truly sky",
-        anchor="start",
-        fill=MUTED,
-        size=14,
-    )
-    x = left + (k + 0.5) * w
-    d.line((x, top + 3 * h + 6), (x, top + 3 * h + 34))
-    d.text(x, top + 3 * h + 54, f"{column}", mono=True)
-    d.text(
-        x + 14,
-        top + 3 * h + 54,
-        "predicted as sky",
-        anchor="start",
-        fill=MUTED,
-        size=14,
-    )
-    d.text(
-        20,
-        312,
-        f"IoU = {both} / ({row} + {column} - {both}) "
-        f"= {both} / {union} = {iou}",
-        anchor="start",
-        mono=True,
-    )
+    x, y = left + 3 * w, top + (k + 0.5) * h
+    d.across(x + 6, x + 34, y)
+    d.text(x + 42, y + 5, f"{row}", "start mono")
+    d.text(x + 60, y + 5, "truly sky", "start muted small")
+    x, y = left + (k + 0.5) * w, top + 3 * h
+    d.down(x, y + 6, y + 34)
+    d.text(x, y + 54, f"{column}", "mono")
+    d.text(x + 14, y + 54, "predicted as sky", "start muted small")
+    parts = f"({row} + {column} - {both})"
+    words = f"IoU = {both} / {parts} = {both} / {union} = {iou}"
+    d.text(20, 312, words, "start mono")
     return d
 
 

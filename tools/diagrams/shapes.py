@@ -1,22 +1,11 @@
-"""The diagrams on shapes."""
+"""Diagrams on the shapes that flow through the model."""
 
 import torch
 from einops import rearrange
 
 from segformer_tutorial.encoder import MixTransformerStage
 
-from .drawing import (
-    ACCENT,
-    ACCENT_INK,
-    ACCENT_PALE,
-    B0,
-    INK,
-    LINE,
-    MUTED,
-    PALE,
-    WHITE,
-    Drawing,
-)
+from .drawing import ACCENT, ACCENT_INK, ACCENT_PALE, B0, MUTED, Drawing
 
 PHOTO = (250, 333)  # not square, so that no two lengths are equal
 
@@ -42,88 +31,34 @@ def map_to_tokens() -> Drawing:
         f"token {number}.",
     )
     left, cell, right, row = 24, 44, 322, 36
-    d.text(left, 26, "b c h w = 1 2 2 3", anchor="start", mono=True)
-    d.text(236, 26, "b (h w) c = 1 6 2", anchor="start", mono=True)
-    tops = (80, 214)
-    table = 80
+    d.text(left, 26, "b c h w = 1 2 2 3", "start mono")
+    d.text(236, 26, "b (h w) c = 1 6 2", "start mono")
+    tops, table = (80, 214), 80
     for c, (top, channel) in enumerate(zip(tops, channels, strict=True)):
-        d.text(left, top - 12, f"c = {c}", anchor="start", mono=True)
-        d.text(
-            right + (c + 0.5) * 56, table - 12, f"c = {c}", mono=True, size=14
-        )
+        d.text(left, top - 12, f"c = {c}", "start mono")
+        d.text(right + (c + 0.5) * 56, table - 12, f"c = {c}", "mono small")
         for i, values in enumerate(channel):
             for j, value in enumerate(values):
-                cell_at(
-                    d,
-                    left + j * cell,
-                    top + i * cell,
-                    cell,
-                    cell,
-                    str(value),
-                    on=(i, j) == (y, x),
-                )
-    d.text(right - 12, table - 12, "h w", anchor="end", mono=True, size=14)
+                at = left + j * cell, top + i * cell
+                d.cell(*at, cell, cell, str(value), on=(i, j) == (y, x))
+    d.text(right - 12, table - 12, "h w", "end mono small")
     for i, token in enumerate(tokens):
+        top, on = table + i * row, i == number
+        base, ink = top + row / 2 + 5, ACCENT_INK if on else MUTED
         place = f"{i // 3} {i % 3}"
-        at = table + i * row
-        d.text(
-            right - 12,
-            at + row / 2 + 5,
-            place,
-            anchor="end",
-            mono=True,
-            size=14,
-            fill=ACCENT_INK if i == number else MUTED,
-        )
+        d.text(right - 12, base, place, "end mono small", fill=ink)
         for c, value in enumerate(token):
-            cell_at(d, right + c * 56, at, 56, row, str(value), on=i == number)
-        d.text(
-            right + 124,
-            at + row / 2 + 5,
-            f"{i}",
-            anchor="start",
-            size=14,
-            fill=ACCENT_INK if i == number else MUTED,
-        )
-    d.text(right + 120, table - 12, "no.", anchor="start", size=14)
+            d.cell(right + c * 56, top, 56, row, str(value), on=on)
+        d.text(right + 124, base, f"{i}", "start small", fill=ink)
+    d.text(right + 120, table - 12, "no.", "start small")
     aim = table + number * row + row / 2
     for top in tops:
         start, turn = left + (x + 0.5) * cell, top + (y + 1) * cell + 12
         edge = left + 3 * cell + 38
-        d.line(
-            (start, turn - 12),
-            (start, turn),
-            (edge, turn),
-            (edge, aim),
-            (right - 48, aim),
-            stroke=ACCENT,
-        )
-    d.text(
-        24,
-        346,
-        "row y, column x: token number 3 · y + x",
-        anchor="start",
-    )
+        way = (start, turn - 12), (start, turn), (edge, turn), (edge, aim)
+        d.line(*way, (right - 48, aim), stroke=ACCENT)
+    d.text(24, 346, "row y, column x: token number 3 · y + x", "start")
     return d
-
-
-def cell_at(
-    d: Drawing, x: float, y: float, w: float, h: float, words: str, *, on: bool
-) -> None:
-    """One number in its cell."""
-    d.rect(
-        x,
-        y,
-        w,
-        h,
-        fill=ACCENT if on else PALE,
-        stroke=ACCENT_INK if on else LINE,
-        width=1,
-        radius=0,
-    )
-    d.text(
-        x + w / 2, y + h / 2 + 5, words, mono=True, fill=WHITE if on else INK
-    )
 
 
 def stage_shapes() -> dict[str, tuple[int, ...]]:
@@ -170,17 +105,18 @@ def two_orders() -> Drawing:
         ("last", "blocks.0.ffn.fc2", "GELU, Linear"),
         ("last", "norm", "LayerNorm"),
     ]
-    lanes = {"first": 24, "last": 258}
     width, height, pitch, top = 168, 30, 62, 116
+    lanes = {"first": 24, "last": 258}
+    middles = {lane: x + width / 2 for lane, x in lanes.items()}
     written = {
-        name: "b " + " ".join(map(str, shapes[name][1:])) for _, name, _ in rows
+        name: "b " + " ".join(map(str, shape[1:]))
+        for name, shape in shapes.items()
     }
-    result = "b " + " ".join(map(str, shapes[""][1:]))
-    photo = f"b {B0.in_channels} {PHOTO[0]} {PHOTO[1]}"
     gaps = {2: 20, 9: 18}  # before the frame of the block, and after it
-    tops = []
-    for i in range(len(rows)):
-        tops.append(top + i * pitch + sum(g for k, g in gaps.items() if k <= i))
+    tops = [
+        top + i * pitch + sum(g for k, g in gaps.items() if k <= i)
+        for i in range(len(rows))
+    ]
     bottom = tops[-1] + pitch
     d = Drawing(
         490,
@@ -190,55 +126,44 @@ def two_orders() -> Drawing:
         "In the left lane, b c h w, stand the convolutions; in the right lane, "
         "b h w c, LayerNorm, Linear, attention and GELU. In turn: "
         + "; ".join(f"{words} gives {written[name]}" for _, name, words in rows)
-        + f". The stage gives {result}, channels first.",
+        + f". The stage gives {written['']}, channels first.",
     )
-    d.text(lanes["first"], 26, "b c h w", anchor="start", mono=True, bold=True)
-    d.text(lanes["first"], 46, "convolutions", anchor="start")
-    d.text(lanes["last"], 26, "b h w c", anchor="start", mono=True, bold=True)
-    d.text(lanes["last"], 46, "everything else", anchor="start")
-
-    def middle(lane: str) -> float:
-        return lanes[lane] + width / 2
+    for lane, order, words in (
+        ("first", "b c h w", "convolutions"),
+        ("last", "b h w c", "everything else"),
+    ):
+        d.text(lanes[lane], 26, order, "start mono bold")
+        d.text(lanes[lane], 46, words, "start")
 
     # the frame of a block, behind everything else
     y0, y1 = tops[2] - 24, tops[8] + height + 26
-    d.rect(10, y0, 470, y1 - y0, fill=ACCENT_PALE, stroke=ACCENT, width=1.5)
-    d.text(20, y0 + 23, "block", anchor="start", fill=ACCENT_INK, bold=True)
+    d.rect(10, y0, 470, y1 - y0, fill=ACCENT_PALE, stroke=ACCENT)
+    d.text(20, y0 + 23, "block", "start accent bold")
 
-    d.text(middle("first"), 76, photo, mono=True, size=14, fill=MUTED)
-    d.line((middle("first"), 83), (middle("first"), top))
-    for i, (lane, name, words) in enumerate(rows):
-        y = tops[i]
+    photo = f"b {B0.in_channels} {PHOTO[0]} {PHOTO[1]}"
+    d.text(middles["first"], 76, photo, "mono small muted")
+    d.down(middles["first"], 83, top)
+    ends = [
+        *((lane, y) for (lane, *_), y in zip(rows, tops, strict=True)),
+        ("first", bottom),
+    ]
+    for (lane, name, words), y, (to, below) in zip(
+        rows, tops, ends[1:], strict=True
+    ):
         d.box(lanes[lane], y, width, height, words, on=lane == "first")
-        d.text(
-            middle(lane) + 8,
-            y + height + 18,
-            written[name],
-            anchor="start",
-            mono=True,
-            size=14,
-            fill=MUTED,
-        )
-        to = rows[i + 1][0] if i + 1 < len(rows) else "first"
-        below = tops[i + 1] if i + 1 < len(rows) else bottom
-        x, aim = middle(lane), middle(to)
+        x, aim, end = middles[lane], middles[to], y + height
+        d.text(x + 8, end + 18, written[name], "start mono small muted")
         if to == lane:
-            d.line((x, y + height), (x, below))
+            d.down(x, end, below)
         else:
-            turn = y + height + 24
-            d.line((x, y + height), (x, turn), (aim, turn), (aim, below))
+            d.line((x, end), (x, end + 24), (aim, end + 24), (aim, below))
     # the queries come straight from the block's first norm
     x, edge = lanes["last"] + width, 466
     y, aim = tops[2] + height / 2, tops[5] + height / 2
     d.line((x, y), (edge, y), (edge, aim), (x, aim))
-    d.text(edge - 8, tops[3] + 15, "Linear", anchor="end", fill=MUTED)
-    d.text(middle("first"), bottom + 18, result, mono=True, size=14, fill=MUTED)
-    d.text(
-        24,
-        bottom + 40,
-        "to the next stage and to the decoder",
-        anchor="start",
-    )
+    d.text(edge - 8, tops[3] + 15, "Linear", "end muted")
+    d.text(middles["first"], bottom + 18, written[""], "mono small muted")
+    d.text(24, bottom + 40, "to the next stage and to the decoder", "start")
     return d
 
 

@@ -58,11 +58,12 @@ LOSS = {
         ),
         "Your function returns the sum. Return the mean over the pixels that "
         "count.": picked(lambda x, c: -x[c].sum()),
-        "Your function counts void pixels as class 0.": (
-            picked(lambda x, c: -x.mean())
+        "Your function counts void pixels as class 0. Leave them out of the "
+        "mean.": picked(lambda x, c: -x.mean()),
+        "Your function counts void pixels as the last class, because 255 was "
+        "clamped or wrapped round. Leave them out of the mean.": (
+            picked(lambda x, c: -x.mean(), void=K - 1)
         ),
-        "Your function counts void pixels as the last class: 255 was clamped, "
-        "or wrapped round.": picked(lambda x, c: -x.mean(), void=K - 1),
         "Void pixels are in your sum, though not in the number that divides "
         "it.": picked(lambda x, c: -x.sum() / c.sum()),
         "Your softmax runs over the wrong dimension. The probabilities of one "
