@@ -1,15 +1,12 @@
-"""The diagrams on block."""
-
-from collections.abc import Callable
+"""Diagrams on the transformer block and on the order in a stage."""
 
 from .drawing import (
-    ACCENT,
     ACCENT_INK,
     ACCENT_PALE,
     B0,
-    INK,
     LINE,
     MUTED,
+    RULE,
     WHITE,
     Drawing,
 )
@@ -19,8 +16,9 @@ def plus(d: Drawing, x: float, y: float) -> None:
     """A sum on the stream."""
     d.circle(x, y, 12, ACCENT_INK)
     d.circle(x, y, 10.5, WHITE)
-    d.line((x - 6, y), (x + 6, y), arrow=False, stroke=ACCENT_INK, width=2)
-    d.line((x, y - 6), (x, y + 6), arrow=False, stroke=ACCENT_INK, width=2)
+    look = {"arrow": False, "stroke": ACCENT_INK, "width": 2}
+    d.across(x - 6, x + 6, y, **look)
+    d.down(x, y - 6, y + 6, **look)
 
 
 def block_norms() -> Drawing:
@@ -38,47 +36,43 @@ def block_norms() -> Drawing:
         "attention and is added, then the stream itself goes through a norm; "
         "the same follows with an FFN and a second norm.",
     )
-    d.line((245, 16), (245, 484), arrow=False, stroke="#ced4da")
+    d.down(245, 16, 484, arrow=False, stroke=RULE)
+    stream = {"arrow": False, "stroke": ACCENT_INK, "width": 5}
+    tops = (72, 266)
 
-    def stream(x: float, top: float, bottom: float) -> None:
-        d.line((x, top), (x, bottom), arrow=False, stroke=ACCENT_INK, width=5)
-
-    x = 44
-    d.text(16, 28, "pre-norm", anchor="start", bold=True)
-    d.text(102, 28, "SegFormer", anchor="start", fill=MUTED)
-    stream(x, 46, 476)
-    for top, norm, part in (
-        (72, "norm1", "attention"),
-        (266, "norm2", "Mix-FFN"),
-    ):
-        left, width = 88, 130
-        middle = left + width / 2
+    x, left, width = 44, 88, 130
+    middle = left + width / 2
+    d.text(16, 28, "pre-norm", "start bold")
+    d.text(102, 28, "SegFormer", "start muted")
+    d.down(x, 46, 476, **stream)
+    parts = (("norm1", "attention"), ("norm2", "Mix-FFN"))
+    for top, (norm, part) in zip(tops, parts, strict=True):
         d.line((x, top), (middle, top), (middle, top + 16))
         d.box(left, top + 16, width, 30, norm)
-        d.line((middle, top + 46), (middle, top + 60))
+        d.down(middle, top + 46, top + 60)
         d.box(left, top + 60, width, 36, part, on=True)
-        d.line((middle, top + 96), (middle, top + 110))
-        d.rect(left, top + 110, width, 30, fill=WHITE, dash="5 3")
-        d.text(middle, top + 130, "drop path")
-        d.line((middle, top + 140), (middle, top + 158), (x + 13, top + 158))
-        plus(d, x, top + 158)
-    d.text(62, 472, "b h w c", anchor="start", mono=True, fill=MUTED)
+        d.down(middle, top + 96, top + 110)
+        d.box(left, top + 110, width, 30, "drop path", fill=WHITE, dash="5 3")
+        end = top + 158
+        d.line((middle, top + 140), (middle, end), (x + 13, end))
+        plus(d, x, end)
+    d.text(62, 472, "b h w c", "start mono muted")
 
-    x = 296
-    d.text(262, 28, "post-norm", anchor="start", bold=True)
-    d.text(358, 28, "2017", anchor="start", fill=MUTED)
-    stream(x, 46, 476)
-    for top, norm, part in ((72, "norm", "attention"), (266, "norm", "FFN")):
-        left, width = 346, 120
-        middle = left + width / 2
+    x, left, width = 296, 346, 120
+    middle = left + width / 2
+    d.text(262, 28, "post-norm", "start bold")
+    d.text(358, 28, "2017", "start muted")
+    d.down(x, 46, 476, **stream)
+    pale = {"fill": ACCENT_PALE, "stroke": ACCENT_INK}
+    for top, part in zip(tops, ("attention", "FFN"), strict=True):
         d.line((x, top), (middle, top), (middle, top + 38))
         d.box(left, top + 38, width, 36, part, on=True)
-        d.line((middle, top + 74), (middle, top + 110), (x + 13, top + 110))
-        plus(d, x, top + 110)
-        d.rect(x - 34, top + 136, 68, 32, fill=ACCENT_PALE, stroke=ACCENT_INK)
-        d.text(x, top + 157, norm)
-    d.text(346, 424, "on the stream", anchor="start", fill=MUTED)
-    d.line((342, 419), (333, 419), stroke=LINE)
+        end = top + 110
+        d.line((middle, top + 74), (middle, end), (x + 13, end))
+        plus(d, x, end)
+        d.box(x - 34, top + 136, 68, 32, "norm", **pale)
+    d.text(346, 424, "on the stream", "start muted")
+    d.across(342, 333, 419, stroke=LINE)
     return d
 
 
@@ -96,64 +90,46 @@ def stage_order() -> Drawing:
         f"{stages} steps. The map after the norm goes to the decoder and is "
         "also what the next stage starts from.",
     )
-    d.text(16, 28, "Figure 2, read literally", anchor="start", bold=True)
-    d.text(
-        16,
-        48,
-        f"1 + {stages} = {stages + 1} steps that make the grid coarser",
-        anchor="start",
-        fill=MUTED,
-    )
-    coarser = {"fill": ACCENT, "stroke": ACCENT_INK}
 
-    def small(x: float, y: float, w: float, words: str, on: bool) -> None:
-        if on:
-            d.rect(x, y, w, 32, **coarser)
-        else:
-            d.rect(x, y, w, 32)
-        d.text(x + w / 2, y + 21, words, fill=WHITE if on else INK, size=14)
+    def small(x: float, y: float, w: float, words: str, on=False) -> None:
+        d.box(x, y, w, 32, words, on=on, style="small")
 
+    d.text(16, 28, "Figure 2, read literally", "start bold")
+    words = f"1 + {stages} = {stages + 1} steps that make the grid coarser"
+    d.text(16, 48, words, "start muted")
     steps = ["embed", *["blocks", "merge"] * stages]
     w, pitch, per_row = 80, 94, len(steps) // 2 + 1
     for i, words in enumerate(steps):
         row, column = divmod(i, per_row)
         x, y = 16 + (column + row) * pitch, 62 + row * 48
         if column:
-            d.line((x - pitch + w, y + 16), (x, y + 16))
+            d.across(x - pitch + w, x, y + 16)
         elif row:
-            end = 16 + (per_row - 1) * pitch + w / 2
-            d.line((end, 94), (end, 102), (x + w / 2, 102), (x + w / 2, y))
-        small(x, y, w, words, words != "blocks")
+            end, to = 16 + (per_row - 1) * pitch + w / 2, x + w / 2
+            d.line((end, 94), (end, 102), (to, 102), (to, y))
+        small(x, y, w, words, on=words != "blocks")
 
-    d.text(16, 176, "the code", anchor="start", bold=True)
-    d.text(
-        16,
-        196,
-        f"{stages} such steps, each at the head of its stage",
-        anchor="start",
-        fill=MUTED,
-    )
+    d.text(16, 176, "the code", "start bold")
+    words = f"{stages} such steps, each at the head of its stage"
+    d.text(16, 196, words, "start muted")
     top, row = 212, 68
     for i, dim in enumerate(B0.dims):
         y = top + i * row
-        d.text(16, y + 21, str(i + 1), anchor="start", bold=True)
-        small(40, y, 70, "embed", True)
-        d.line((110, y + 16), (128, y + 16))
-        small(128, y, 84, f"blocks × {B0.depths[i]}", False)
-        d.line((212, y + 16), (230, y + 16))
-        small(230, y, 58, "norm", False)
-        d.line((288, y + 16), (404, y + 16))
-        d.text(346, y + 10, f"b {dim} h w", mono=True, fill=MUTED, size=14)
+        middle = y + 16
+        d.text(16, y + 21, str(i + 1), "start bold")
+        small(40, y, 70, "embed", on=True)
+        d.across(110, 128, middle)
+        small(128, y, 84, f"blocks × {B0.depths[i]}")
+        d.across(212, 230, middle)
+        small(230, y, 58, "norm")
+        d.across(288, 404, middle)
+        d.text(346, y + 10, f"b {dim} h w", "mono small muted")
         if i < stages - 1:
-            d.circle(310, y + 16, 3.5, MUTED)
-            d.line((310, y + 16), (310, y + 50), (75, y + 50), (75, y + row))
-    bottom = top + (stages - 1) * row + 32
-    d.rect(404, top, 70, bottom - top)
-    d.text(439, (top + bottom) / 2 + 5, "decoder")
+            d.circle(310, middle, 3.5, MUTED)
+            turn = y + 50
+            d.line((310, middle), (310, turn), (75, turn), (75, y + row))
+    d.box(404, top, 70, (stages - 1) * row + 32, "decoder")
     return d
 
 
-DRAWINGS: dict[str, Callable[[], Drawing]] = {
-    "block_norms": block_norms,
-    "stage_order": stage_order,
-}
+DRAWINGS = {"block_norms": block_norms, "stage_order": stage_order}

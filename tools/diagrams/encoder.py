@@ -1,6 +1,4 @@
-"""The diagrams on encoder."""
-
-from collections.abc import Callable
+"""Diagrams on the encoder."""
 
 from .drawing import (
     ACCENT,
@@ -8,7 +6,6 @@ from .drawing import (
     ACCENT_PALE,
     B0,
     IMAGE,
-    MUTED,
     SIDES,
     Drawing,
 )
@@ -19,24 +16,17 @@ KEYS = [n // r for n, r in zip(SIDES, B0.reduction_ratios, strict=True)]
 
 def stages_what_stays() -> Drawing:
     """Tokens, heads and keys of the four stages, drawn to scale."""
-    assert all(
-        dim == heads * HEAD
-        for dim, heads in zip(B0.dims, B0.num_heads, strict=True)
+    stages = list(
+        zip(
+            SIDES, B0.num_heads, B0.dims, KEYS, B0.reduction_ratios, strict=True
+        )
     )
+    assert all(dim == heads * HEAD for _, heads, dim, *_ in stages)
     assert len(set(KEYS)) == 1
     rows = "; ".join(
-        f"stage {i + 1}: {n} x {n} tokens, {heads} heads of {HEAD} channels "
-        f"make {dim}, {keys} x {keys} keys after a ratio of {ratio}"
-        for i, (n, heads, dim, keys, ratio) in enumerate(
-            zip(
-                SIDES,
-                B0.num_heads,
-                B0.dims,
-                KEYS,
-                B0.reduction_ratios,
-                strict=True,
-            )
-        )
+        f"stage {i}: {n} x {n} tokens, {heads} heads of {HEAD} channels make "
+        f"{dim}, {keys} x {keys} keys after a ratio of {ratio}"
+        for i, (n, heads, dim, keys, ratio) in enumerate(stages, 1)
     )
     d = Drawing(
         490,
@@ -47,68 +37,32 @@ def stages_what_stays() -> Drawing:
         "heads grows, and the squares of keys are all the same.",
     )
     left, middle, right = 16, 112, 368
-    d.text(left, 26, "tokens", anchor="start", bold=True)
-    d.text(left, 46, "shrink", anchor="start", fill=MUTED)
-    d.text(middle, 26, f"channels = heads × {HEAD}", anchor="start", bold=True)
-    d.text(middle, 46, "grow, by whole heads", anchor="start", fill=MUTED)
-    d.text(right, 26, "keys", anchor="start", bold=True)
-    d.text(right, 46, "stay (enlarged)", anchor="start", fill=ACCENT_INK)
-    scale = 70 / SIDES[0]
-    for i, n in enumerate(SIDES):
-        top = 84 + 120 * i
-        d.text(left, top - 9, f"stage {i + 1}", anchor="start", bold=True)
-        d.rect(left, top, n * scale, n * scale, radius=0)
-        d.text(
-            left,
-            top + n * scale + 17,
-            f"{n} × {n}",
-            size=14,
-            anchor="start",
-            mono=True,
-            fill=MUTED,
-        )
-        for head in range(B0.num_heads[i]):
+    for x, head, below, style in (
+        (left, "tokens", "shrink", "muted"),
+        (middle, f"channels = heads × {HEAD}", "grow, by whole heads", "muted"),
+        (right, "keys", "stay (enlarged)", "accent"),
+    ):
+        d.text(x, 26, head, "start bold")
+        d.text(x, 46, below, f"start {style}")
+    shape = "start mono small muted"
+    for i, (n, heads, dim, keys, ratio) in enumerate(stages):
+        top, size, step = 84 + 120 * i, n * 70 / SIDES[0], 58 / keys
+        d.text(left, top - 9, f"stage {i + 1}", "start bold")
+        d.rect(left, top, size, size, radius=0)
+        d.text(left, top + size + 17, f"{n} × {n}", shape)
+        for head in range(heads):
             d.rect(middle + 30 * head, top, 26, 34, radius=2)
-        d.text(
-            middle,
-            top + 51,
-            f"{B0.num_heads[i]} × {HEAD} = {B0.dims[i]}",
-            size=14,
-            anchor="start",
-            mono=True,
-            fill=MUTED,
-        )
-        ratio, keys = B0.reduction_ratios[i], KEYS[i]
-        step = 58 / keys
+        d.text(middle, top + 51, f"{heads} × {HEAD} = {dim}", shape)
         d.rect(
-            right,
-            top,
-            keys * step,
-            keys * step,
-            fill=ACCENT_PALE,
-            stroke=ACCENT_INK,
-            radius=0,
+            right, top, 58, 58, fill=ACCENT_PALE, stroke=ACCENT_INK, radius=0
         )
-        lines = "".join(
+        path = "".join(
             f"M{right + k * step:g},{top}v58M{right},{top + k * step:g}h58"
             for k in range(1, keys)
         )
-        d.parts.append(
-            f'<path d="{lines}" fill="none" stroke="{ACCENT}" '
-            'stroke-width="0.5"/>'
-        )
-        d.text(
-            right,
-            top + 75,
-            f"{n}/{ratio} = {keys}",
-            size=14,
-            anchor="start",
-            mono=True,
-            fill=MUTED,
-        )
+        d.strokes(path, ACCENT, 0.5)
+        d.text(right, top + 75, f"{n}/{ratio} = {keys}", shape)
     return d
 
 
-DRAWINGS: dict[str, Callable[[], Drawing]] = {
-    "stages_what_stays": stages_what_stays
-}
+DRAWINGS = {"stages_what_stays": stages_what_stays}

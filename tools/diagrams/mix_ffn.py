@@ -1,6 +1,4 @@
-"""The diagrams on mix ffn."""
-
-from collections.abc import Callable
+"""Diagrams on the Mix-FFN."""
 
 from .drawing import (
     ACCENT,
@@ -9,7 +7,6 @@ from .drawing import (
     B0,
     GREY,
     INK,
-    LINE,
     MUTED,
     WHITE,
     Drawing,
@@ -50,74 +47,43 @@ def padding_modes() -> Drawing:
         f"window at a corner holds {counts['corner']} ones, the one at an "
         f"edge {counts['edge']}, the one inside {counts['inside']}.",
     )
-    step, x0 = 40, 140
+    outside = {"fill": ACCENT_PALE, "stroke": ACCENT_INK, "dash": "4 3"}
     for n, (mode, left, right) in enumerate(modes):
         y = 20 + n * 46
-        d.text(16, y + 25, mode, anchor="start", mono=True, bold=True)
+        d.text(16, y + 25, mode, "start mono bold")
         for i, letter in enumerate((left, *letters, right)):
-            outside = i in (0, side + 1)
-            x = x0 + i * step
-            d.rect(
-                x,
-                y,
-                step - 4,
-                36,
-                fill=ACCENT_PALE if outside else GREY,
-                stroke=ACCENT_INK if outside else LINE,
-                radius=2,
-                dash="4 3" if outside else "",
-            )
-            d.text(x + step / 2 - 2, y + 24, letter, mono=True)
+            look = outside if i in (0, side + 1) else {"fill": GREY}
+            x = 140 + i * 40
+            d.rect(x, y, 36, 36, radius=2, **look)
+            d.text(x + 18, y + 24, letter, "mono")
 
     x0, y0 = 166, 242
-    d.text(
-        16,
-        192,
-        "zeros around a picture of ones: how many ones in a window?",
-        anchor="start",
-    )
+    words = "zeros around a picture of ones: how many ones in a window?"
+    d.text(16, 192, words, "start")
     for y in range(-1, side + 1):
         for x in range(-1, side + 1):
             inside = 0 <= y < side and 0 <= x < side
-            d.rect(
-                x0 + x * cell,
-                y0 + y * cell,
-                cell,
-                cell,
+            d.cell(
+                *(x0 + x * cell, y0 + y * cell, cell, cell),
+                "1" if inside else "0",
                 fill=GREY if inside else ACCENT_PALE,
                 stroke=WHITE,
-                width=1,
-                radius=0,
+                ink=INK if inside else MUTED,
+                style="mono small",
             )
-            d.text(
-                x0 + (x + 0.5) * cell,
-                y0 + (y + 0.5) * cell + 5,
-                "1" if inside else "0",
-                size=14,
-                mono=True,
-                fill=INK if inside else MUTED,
-            )
+    frame = {"fill": "none", "stroke": ACCENT, "width": 3, "radius": 3}
     for name, (y, x) in windows.items():
         left, middle = x0 + (x - 1) * cell, y0 + (y + 0.5) * cell
-        d.rect(
-            left,
-            y0 + (y - 1) * cell,
-            3 * cell,
-            3 * cell,
-            fill="none",
-            stroke=ACCENT,
-            width=3,
-            radius=3,
-        )
+        right = left + 3 * cell
+        d.rect(left, y0 + (y - 1) * cell, 3 * cell, 3 * cell, **frame)
         words = f"{name}: {counts[name]}"
         if name == "inside":
             between = y0 + y * cell  # two rows of digits
-            d.line((104, between), (left - 4, between))
-            d.text(98, between + 5, words, anchor="end", bold=True)
+            d.across(104, left - 4, between)
+            d.text(98, between + 5, words, "end bold")
         else:
-            right = left + 3 * cell
-            d.line((right + 32, middle), (right + 4, middle))
-            d.text(right + 38, middle + 5, words, anchor="start", bold=True)
+            d.across(right + 32, right + 4, middle)
+            d.text(right + 38, middle + 5, words, "start bold")
     return d
 
 
@@ -145,56 +111,31 @@ def mix_ffn() -> Drawing:
     )
     middle, width, pitch = 98, 150, 118
     shapes = ("b h w c", "b h w 4c", "b h w 4c", "b h w 4c", "b h w c")
-    d.text(middle, 24, shapes[0], mono=True, fill=MUTED)
-    for n, (name, detail, first, second) in enumerate(steps):
+    d.text(middle, 24, shapes[0], "mono muted")
+    for n, (*names, first, second) in enumerate(steps):
         y = 48 + n * pitch
-        d.line((middle, y - 17), (middle, y - 1))
-        lines = (name, detail) if detail else (name,)
-        d.box(middle - width / 2, y, width, 54, *lines, on=n == 1)
-        d.line((middle, y + 55), (middle, y + 78), arrow=False)
-        d.text(middle, y + 93, shapes[n + 1], mono=True, fill=MUTED)
-        d.text(332, y + 24, first, anchor="start")
-        d.text(332, y + 44, second, anchor="start")
+        d.down(middle, y - 17, y - 1)
+        d.box(middle - width / 2, y, width, 54, *filter(None, names), on=n == 1)
+        d.down(middle, y + 55, y + 78, arrow=False)
+        d.text(middle, y + 93, shapes[n + 1], "mono muted")
+        d.lines(332, y + 24, first, second)
         block(d, 200, y - 10, n)
     return d
 
 
 def block(d: Drawing, x: float, y: float, step: int) -> None:
     """Some channels of a few places; those that one result needs, filled."""
-    size, places, deep = 14, 5, 4
-    nine = [(row, column) for row in (1, 2, 3) for column in (1, 2, 3)]
-    used = {
-        channel: nine if step == 1 else [(2, 2)]
-        for channel in (range(deep) if step in (0, 3) else (0,))
-    }
-    for channel in reversed(range(deep)):
-        left, top = x + channel * 9, y + (deep - 1 - channel) * 7
-        d.grid(left, top, places, places, size)
-        d.rect(
-            left,
-            top,
-            places * size,
-            places * size,
-            fill="none",
-            width=1,
-            radius=0,
-        )
-    for channel in sorted(used, reverse=True):  # seen through the front
-        left, top = x + channel * 9, y + (deep - 1 - channel) * 7
-        for row, column in used[channel]:
-            d.rect(
-                left + column * size,
-                top + row * size,
-                size,
-                size,
-                fill=ACCENT,
-                stroke=WHITE,
-                width=1,
-                radius=0,
-            )
+    size, places, deep, dx, dy = 14, 5, 4, 9, 7
+    front = y + (deep - 1) * dy
+    d.stack(x, front, places, places, size, layers=deep, dx=dx, dy=dy)
+    reach = (1, 2, 3) if step == 1 else (2,)
+    channels = range(deep) if step in (0, 3) else (0,)
+    for channel in reversed(channels):  # seen through the front
+        left, top = x + channel * dx, front - channel * dy
+        for row in reach:
+            for column in reach:
+                at = left + column * size, top + row * size
+                d.cell(*at, size, size, fill=ACCENT, stroke=WHITE)
 
 
-DRAWINGS: dict[str, Callable[[], Drawing]] = {
-    "padding_modes": padding_modes,
-    "mix_ffn": mix_ffn,
-}
+DRAWINGS = {"padding_modes": padding_modes, "mix_ffn": mix_ffn}

@@ -46,7 +46,7 @@ def patches_overlap() -> Drawing:
         ("touching, as in ViT", 24, S, 0),
         ("SegFormer", 269, K, P),
     ):
-        edge, upper, size = x0 - padding * cell, top - padding * cell, kernel
+        edge, upper = x0 - padding * cell, top - padding * cell
         d.text(edge, 22, name, "start bold")
         words = f"{kernel} × {kernel}, stride {S}"
         words += f", padding {padding}" if padding else ""
