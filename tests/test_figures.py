@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
@@ -50,6 +51,14 @@ def test_committed_file_is_what_the_script_draws(name):
 def test_there_is_no_other_diagram():
     committed = {path.stem for path in figures.FOLDER.glob("*.svg")}
     assert set(figures.DRAWINGS) == committed
+
+
+def test_every_file_of_drawings_is_found():
+    folder = Path(figures.__file__).parent / "diagrams"
+    files = {path.stem for path in folder.glob("*.py")}
+    found = {draw.__module__ for draw in figures.DRAWINGS.values()}
+    found = {name.rpartition(".")[2] for name in found}
+    assert found == files - {"__init__", "drawing"}
 
 
 def test_check_reports_a_changed_file(tmp_path, monkeypatch, capsys):

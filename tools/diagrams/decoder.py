@@ -1,17 +1,13 @@
-"""The diagrams on decoder."""
+"""Diagrams on the all-MLP decoder."""
 
 from .drawing import (
     ACCENT,
-    ACCENT_INK,
     ACCENT_PALE,
     B0,
-    GREY,
     INK,
-    LINE,
     MUTED,
     PALE,
     SIDES,
-    WHITE,
     Drawing,
 )
 
@@ -37,56 +33,31 @@ def bilinear_weights() -> Drawing:
     )
     left, top, size = 40, 52, 200
     px, py = left + x * size, top + y * size
-    # The rectangle opposite to the token 20, which is the nearest one.
-    areas = {
-        (1, 1): (left, top, px - left, py - top),
-        (1, 0): (px, top, left + size - px, py - top),
-        (0, 1): (left, py, px - left, top + size - py),
-        (0, 0): (px, py, left + size - px, top + size - py),
-    }
-    for at, (rx, ry, w, h) in areas.items():
-        assert abs(w * h / size**2 - weights[at]) < 1e-9
-        on = at == (0, 1)
-        d.rect(
-            rx,
-            ry,
-            w,
-            h,
-            fill=ACCENT_PALE if on else PALE,
-            stroke=MUTED,
-            width=1,
-            radius=0,
-        )
-    rx, ry, w, h = areas[0, 1]
-    d.text(rx + w / 2, ry + h / 2 + 5, f"{weights[0, 1]:g}", fill=ACCENT_INK)
+    nearest = (0, 1)
+    for j, i in reversed(corners):
+        # the rectangle opposite to the token at row j and column i
+        rx, w = (left, px - left) if i else (px, left + size - px)
+        ry, h = (top, py - top) if j else (py, top + size - py)
+        assert abs(w * h / size**2 - weights[j, i]) < 1e-9
+        on = (j, i) == nearest
+        d.cell(rx, ry, w, h, fill=ACCENT_PALE if on else PALE, stroke=MUTED)
+    rx, ry, w, h = left, py, px - left, top + size - py
+    d.text(rx + w / 2, ry + h / 2 + 5, f"{weights[nearest]:g}", "accent")
     for (j, i), number in corners.items():
-        on = (j, i) == (0, 1)
-        cx, cy = left + i * size, top + j * size
-        d.circle(cx, cy, 17, ACCENT if on else MUTED)
-        d.text(cx, cy + 5, str(number), fill=WHITE, bold=True)
+        fill = ACCENT if (j, i) == nearest else MUTED
+        d.badge(left + i * size, top + j * size, 17, str(number), fill)
     d.circle(px, py, 7, INK)
-    d.text(left, 22, "y down, x to the right", anchor="start", fill=MUTED)
+    d.text(left, 22, "y down, x to the right", "start muted")
     column = 300
-    d.text(column, top + 6, "token · weight", anchor="start", bold=True)
-    for row, at in enumerate(corners):
-        on = at == (0, 1)
-        d.text(
-            column,
-            top + 38 + row * 28,
-            f"{corners[at]} · {weights[at]:g} = {corners[at] * weights[at]:g}",
-            anchor="start",
-            fill=ACCENT_INK if on else INK,
-            bold=on,
-        )
-    d.line((column, top + 136), (column + 160, top + 136), arrow=False)
-    d.text(column, top + 160, f"value {value:g}", anchor="start", bold=True)
-    d.text(
-        left - 16,
-        top + size + 40,
-        "weight of a token: the area opposite to it",
-        anchor="start",
-        fill=MUTED,
-    )
+    d.text(column, top + 6, "token · weight", "start bold")
+    for row, (at, token) in enumerate(corners.items()):
+        words = f"{token} · {weights[at]:g} = {token * weights[at]:g}"
+        style = "start accent bold" if at == nearest else "start"
+        d.text(column, top + 38 + row * 28, words, style)
+    d.across(column, column + 160, top + 136, arrow=False)
+    d.text(column, top + 160, f"value {value:g}", "start bold")
+    words = "weight of a token: the area opposite to it"
+    d.text(left - 16, top + size + 40, words, "start muted")
     return d
 
 
@@ -112,128 +83,59 @@ def decoder_fold() -> Drawing:
     )
     left, step, w = 14, 117, 108
     whole = step * (n - 1) + w
-    order = list(reversed(range(n)))
-
-    def column(k: int) -> float:
-        return left + k * step + w / 2
+    right, middle, part = left + whole, left + whole / 2, whole / n
+    stages = [(k, i, left + k * step) for k, i in enumerate(reversed(range(n)))]
 
     def heads(top: float, title: str) -> None:
-        d.text(left, top, title, anchor="start", bold=True)
-        for k, i in enumerate(order):
-            d.text(
-                column(k),
-                top + 27,
-                f"{B0.dims[i]} {SIDES[i]} {SIDES[i]}",
-                mono=True,
-                size=14,
-            )
+        d.text(left, top, title, "start bold")
+        for _, i, x in stages:
+            words = f"{B0.dims[i]} {SIDES[i]} {SIDES[i]}"
+            d.text(x + w / 2, top + 27, words, "mono small")
 
-    def resized(top: float, k: int, i: int, bottom: float) -> None:
+    def resized(top: float, x: float, i: int, bottom: float) -> None:
         """An arrow down, with the factor beside it."""
-        d.line((column(k), top), (column(k), bottom))
+        d.down(x + w / 2, top, bottom)
         if i:
-            d.text(
-                column(k) + 7,
-                (top + bottom) / 2 + 3,
-                f"resize × {SIDES[0] // SIDES[i]}",
-                anchor="start",
-                size=14,
-                fill=MUTED,
-            )
+            words, y = f"resize × {SIDES[0] // SIDES[i]}", (top + bottom) / 2
+            d.text(x + w / 2 + 7, y + 3, words, "start small muted")
 
-    heads(26, "as published")
-    d.text(
-        left + whole,
-        26,
-        f"the Linears {own / 1e9:.2f} billion",
-        anchor="end",
-        fill=MUTED,
-    )
-    for k, i in enumerate(order):
-        d.line((column(k), 60), (column(k), 76))
-        d.box(left + k * step, 77, w, 32, f"Linear → {c}")
-        resized(109, k, i, 147)
-        d.rect(
-            left + k * whole / n,
-            148,
-            whole / n,
-            32,
-            fill=GREY,
-            stroke=LINE,
-            radius=0,
-        )
-        d.text(left + (k + 0.5) * whole / n, 169, f"stage {i + 1}")
-    d.line((left + whole / 2, 180), (left + whole / 2, 220))
-    d.text(
-        left + whole / 2 + 9,
-        204,
-        f"{n * c} {large} {large}",
-        anchor="start",
-        mono=True,
-        size=14,
-    )
-    d.text(left, 204, "concatenated", anchor="start", fill=MUTED)
-    d.box(left + whole / 2 - 90, 221, 180, 36, f"fuse {n * c} → {c}")
-    d.text(
-        left + whole / 2 + 100,
-        244,
-        f"{fuse / 1e9:.2f} billion",
-        anchor="start",
-        bold=True,
-    )
-    d.line((left + whole / 2, 257), (left + whole / 2, 292))
-    d.text(
-        left + whole / 2 + 9,
-        280,
-        f"{c} {large} {large}",
-        anchor="start",
-        mono=True,
-        size=14,
-    )
+    def shape(y: float, channels: int) -> None:
+        words = f"{channels} {large} {large}"
+        d.text(middle + 9, y, words, "start mono small")
 
     def tail(top: float) -> None:
-        d.box(
-            left + 70,
-            top,
-            whole - 140,
-            32,
-            "norm, ReLU, dropout, classify",
-        )
+        words = "norm, ReLU, dropout, classify"
+        d.box(left + 70, top, whole - 140, 32, words)
 
+    heads(26, "as published")
+    d.text(right, 26, f"the Linears {own / 1e9:.2f} billion", "end muted")
+    for k, i, x in stages:
+        d.down(x + w / 2, 60, 76)
+        d.box(x, 77, w, 32, f"Linear → {c}")
+        resized(109, x, i, 147)
+        d.box(left + k * part, 148, part, 32, f"stage {i + 1}", radius=0)
+    d.down(middle, 180, 220)
+    shape(204, n * c)
+    d.text(left, 204, "concatenated", "start muted")
+    d.box(middle - 90, 221, 180, 36, f"fuse {n * c} → {c}")
+    d.text(middle + 100, 244, f"{fuse / 1e9:.2f} billion", "start bold")
+    d.down(middle, 257, 292)
+    shape(280, c)
     tail(293)
+
     top = 364
-    d.line((left, top - 20), (left + whole, top - 20), arrow=False, dash="4 4")
+    d.across(left, right, top - 20, arrow=False, dash="4 4")
     heads(top + 8, "folded")
-    for k, i in enumerate(order):
-        d.line((column(k), top + 42), (column(k), top + 58))
-        d.box(
-            left + k * step,
-            top + 59,
-            w,
-            46,
-            "one matrix",
-            f"{B0.dims[i]} → {c}",
-            on=True,
-        )
-        resized(top + 105, k, i, top + 143)
+    for _, i, x in stages:
+        d.down(x + w / 2, top + 42, top + 58)
+        lines = "one matrix", f"{B0.dims[i]} → {c}"
+        d.box(x, top + 59, w, 46, *lines, on=True)
+        resized(top + 105, x, i, top + 143)
     d.box(left, top + 144, whole, 32, "add")
-    d.text(
-        left + whole / 2 + 9,
-        top + 200,
-        f"{c} {large} {large}",
-        anchor="start",
-        mono=True,
-        size=14,
-    )
-    d.text(
-        left,
-        top + 200,
-        f"{own / 1e9:.2f} billion in all",
-        anchor="start",
-        bold=True,
-        fill=ACCENT_INK,
-    )
-    d.line((left + whole / 2, top + 176), (left + whole / 2, top + 216))
+    shape(top + 200, c)
+    words = f"{own / 1e9:.2f} billion in all"
+    d.text(left, top + 200, words, "start bold accent")
+    d.down(middle, top + 176, top + 216)
     tail(top + 217)
     return d
 

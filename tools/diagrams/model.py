@@ -1,6 +1,4 @@
-"""The diagrams on model."""
-
-from collections.abc import Callable
+"""Diagrams on the whole model: its labels and its tensors in files."""
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +10,8 @@ from .drawing import (
     ACCENT_INK,
     ACCENT_PALE,
     B0,
-    GREY,
     INK,
     LINE,
-    MUTED,
     WHITE,
     Drawing,
 )
@@ -41,8 +37,7 @@ def label_orders() -> Drawing:
     best = torch.tensor([max(x, key=x.get) for x in (LEFT, RIGHT)]).float()
     right = [3 if a > b else 7 for a, b in zip(*fine.values(), strict=True)]
     copied = [int(x) for x in between(best, "nearest")]
-    means = between(best, "bilinear")
-    averaged = [int(x) for x in means]
+    averaged = [int(x) for x in between(best, "bilinear")]
     assert right == [3, 7, 7, 7] and copied == [3, 3, 7, 7]
     assert averaged == [3, 4, 5, 6]
 
@@ -65,74 +60,44 @@ def label_orders() -> Drawing:
     x0, step, w, h = 108, 70, 62, 34
     pixels = [x0 + i * step for i in range(4)]
     ends = (16, x0 + 4 * step)
-
     for x, name, place in zip(ends, "AB", (LEFT, RIGHT), strict=True):
-        d.rect(x, 34, 84, 66, fill=GREY)
-        d.text(x + 42, 24, f"place {name}", bold=True)
-        for i, (k, score) in enumerate(place.items()):
-            d.text(x + 42, 60 + 26 * i, f"class {k}: {score:g}")
-    d.text(244, 58, "four pixels between", fill=MUTED)
-    d.line((108, 76), (384, 76), stroke=LINE)
-    d.line((384, 76), (108, 76), stroke=LINE)
+        d.rect(x, 34, 84, 66)
+        d.text(x + 42, 24, f"place {name}", "bold")
+        words = [f"class {k}: {score:g}" for k, score in place.items()]
+        d.lines(x + 42, 60, *words, style="", step=26)
+    d.text(244, 58, "four pixels between", "muted")
+    d.across(108, 384, 76, stroke=LINE)
+    d.across(384, 108, 76, stroke=LINE)
 
-    def labels(y: float, numbers: list[int]) -> None:
+    looks = {
+        3: {"fill": ACCENT_PALE, "stroke": ACCENT_INK},
+        7: {"fill": ACCENT, "stroke": ACCENT_INK},
+    }
+    unknown = {"fill": WHITE, "stroke": INK, "dash": "4 3", "width": 2}
+
+    def labels(y: float, numbers: list[int], words: str, style: str) -> None:
+        base = y + h / 2 + 6
         for x, label in zip(pixels, numbers, strict=True):
-            known = label in (3, 7)
-            d.rect(
-                x,
-                y,
-                w,
-                h,
-                fill={3: ACCENT_PALE, 7: ACCENT}.get(label, WHITE),
-                stroke=ACCENT_INK if known else INK,
-                dash="" if known else "4 3",
-                width=1.5 if known else 2,
-            )
-            d.text(
-                x + w / 2,
-                y + h / 2 + 6,
-                str(label),
-                size=17,
-                bold=True,
-                fill=WHITE if label == 7 else INK,
-            )
-        for x, label in zip(
-            ends,
-            (max(LEFT, key=LEFT.get), max(RIGHT, key=RIGHT.get)),
-            strict=True,
-        ):
-            d.text(x + 42, y + h / 2 + 6, str(label), size=17, fill=MUTED)
+            d.rect(x, y, w, h, **looks.get(label, unknown))
+            ink = WHITE if label == 7 else INK
+            d.text(x + w / 2, base, str(label), "bold", size=17, fill=ink)
+        for x, label in zip(ends, best.int().tolist(), strict=True):
+            d.text(x + 42, base, str(label), "muted", size=17)
+        d.text(245, y + 56, words, style)
 
     y = 132
-    d.text(16, y, "resize the scores, then argmax", anchor="start", bold=True)
+    d.text(16, y, "resize the scores, then argmax", "start bold")
     for i, (k, numbers) in enumerate(fine.items()):
-        baseline = y + 24 + 20 * i
-        d.text(16, baseline, f"class {k}", anchor="start", fill=MUTED)
-        for j, (x, number) in enumerate(zip(pixels, numbers, strict=True)):
-            d.text(
-                x + w / 2,
-                baseline,
-                f"{number:.1f}",
-                bold=right[j] == k,
-                fill=INK if right[j] == k else MUTED,
-            )
-    labels(y + 56, right)
-    d.text(
-        245,
-        y + 112,
-        "the border is where the scores cross",
-        fill=ACCENT_INK,
-    )
-
-    y = 282
-    d.text(16, y, "argmax, then copy the nearest", anchor="start", bold=True)
-    labels(y + 12, copied)
-    d.text(245, y + 68, "the border is always half-way", fill=MUTED)
-
-    y = 386
-    d.text(16, y, "argmax, then average the labels", anchor="start", bold=True)
-    labels(y + 12, averaged)
-    d.text(245, y + 68, "4, 5 and 6: nobody gave them a score", fill=MUTED)
+        base = y + 24 + 20 * i
+        d.text(16, base, f"class {k}", "start muted")
+        for x, number, winner in zip(pixels, numbers, right, strict=True):
+            style = "bold" if winner == k else "muted"
+            d.text(x + w / 2, base, f"{number:.1f}", style)
+    labels(y + 56, right, "the border is where the scores cross", "accent")
+    d.text(16, 282, "argmax, then copy the nearest", "start bold")
+    labels(294, copied, "the border is always half-way", "muted")
+    d.text(16, 386, "argmax, then average the labels", "start bold")
+    labels(398, averaged, "4, 5 and 6: nobody gave them a score", "muted")
     return d
 
 
@@ -153,82 +118,38 @@ def kv_rows() -> Drawing:
         "attention.self.value. In mmsegmentation they are the last two thirds "
         f"of attn.attn.in_proj, which has {3 * c} rows: query, key, value.",
     )
-    unit, width = 2.6, 100
-    part = c * unit
-    top = 72 + part
+    width, part = 100, c * 2.6
+    top, gap = 72 + part, 14
+    below = top + 2 * part
 
     def stack(x: float, y: float, words: str, on: bool) -> None:
-        d.rect(
-            x,
-            y,
-            width,
-            part,
-            fill=ACCENT if on else ACCENT_PALE,
-            stroke=ACCENT_INK,
-            radius=0,
-        )
-        d.text(
-            x + width / 2, y + part / 2 + 5, words, fill=WHITE if on else INK
-        )
+        fill = ACCENT if on else ACCENT_PALE
+        d.box(x, y, width, part, words, on=on, fill=fill, **square)
 
-    xs = (16, 196, 376)
-    for x, lines in zip(
-        xs,
-        (
-            ("here, official, timm", "attn.kv"),
-            ("transformers", "two tensors"),
-            ("mmsegmentation", "attn.in_proj"),
-        ),
-        strict=True,
+    square = {"stroke": ACCENT_INK, "radius": 0}
+    ours, two, three = 16, 196, 376
+    for x, style, head, name in (
+        (ours, "start", "here, official, timm", "attn.kv"),
+        (two, "start", "transformers", "two tensors"),
+        (three + width, "end", "mmsegmentation", "attn.in_proj"),
     ):
-        for i, words in enumerate(lines):
-            d.text(
-                x if x < 300 else x + width,
-                24 + 19 * i,
-                words,
-                anchor="start" if x < 300 else "end",
-                bold=i == 0,
-            )
-
-    stack(xs[0], top, "keys", True)
-    stack(xs[0], top + part, "values", False)
-    d.text(
-        xs[0],
-        top + 2 * part + 22,
-        f"{2 * c} rows, {c} columns",
-        anchor="start",
-        fill=MUTED,
-    )
-    gap = 14
-    stack(xs[1], top - gap / 2, "self.key", True)
-    stack(xs[1], top + part + gap / 2, "self.value", False)
-    d.text(
-        xs[1],
-        top + 2 * part + 29,
-        f"twice {c} rows",
-        anchor="start",
-        fill=MUTED,
-    )
-    d.rect(xs[2], top - part, width, part, fill=GREY, radius=0)
-    d.text(xs[2] + width / 2, top - part / 2 + 5, "queries")
-    stack(xs[2], top, "keys", True)
-    stack(xs[2], top + part, "values", False)
-    d.text(
-        xs[2] + width,
-        top + 2 * part + 22,
-        f"{3 * c} rows",
-        anchor="end",
-        fill=MUTED,
-    )
-    for a, b in ((xs[0], xs[1]), (xs[1], xs[2])):
+        d.text(x, 24, head, f"{style} bold")
+        d.text(x, 43, name, style)
+    stack(ours, top, "keys", True)
+    stack(ours, top + part, "values", False)
+    d.text(ours, below + 22, f"{2 * c} rows, {c} columns", "start muted")
+    stack(two, top - gap / 2, "self.key", True)
+    stack(two, top + part + gap / 2, "self.value", False)
+    d.text(two, below + 29, f"twice {c} rows", "start muted")
+    d.box(three, top - part, width, part, "queries", radius=0)
+    stack(three, top, "keys", True)
+    stack(three, top + part, "values", False)
+    d.text(three + width, below + 22, f"{3 * c} rows", "end muted")
+    for a, b in ((ours, two), (two, three)):
         for sign, y in ((-1, top + part / 2), (1, top + part * 1.5)):
-            y0 = y + (sign * gap / 2 if a == xs[1] else 0)
-            y1 = y + (sign * gap / 2 if b == xs[1] else 0)
+            y0, y1 = (y + (sign * gap / 2 if x == two else 0) for x in (a, b))
             d.line((a + width + 4, y0), (b - 4, y1))
     return d
 
 
-DRAWINGS: dict[str, Callable[[], Drawing]] = {
-    "label_orders": label_orders,
-    "kv_rows": kv_rows,
-}
+DRAWINGS = {"label_orders": label_orders, "kv_rows": kv_rows}

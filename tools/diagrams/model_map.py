@@ -6,14 +6,15 @@ from .drawing import (
     ACCENT_PALE,
     B0,
     IMAGE,
-    INK,
-    LINE,
     MUTED,
     PALE,
     SIDES,
     Drawing,
 )
 
+BLOCK = ("attention", "mix_ffn", "block")
+ENCODER = ("patch_embedding", *BLOCK, "norm", "maps")
+DECODER = ("unify", "fuse", "decoder")
 TODAY = {
     "map": ("", ()),
     "map_patch_embedding": (
@@ -31,29 +32,19 @@ TODAY = {
     "map_block": (
         "the transformer blocks of every stage, attention and Mix-FFN with "
         "their frame",
-        ("attention", "mix_ffn", "block"),
+        BLOCK,
     ),
     "map_encoder": (
         "the whole encoder: all four stages and the four maps that they give",
-        ("patch_embedding", "attention", "mix_ffn", "block", "norm", "maps"),
+        ENCODER,
     ),
     "map_decoder": (
         "the all-MLP decoder: linear layers, upsampling, fuse and classify",
-        ("unify", "fuse", "decoder"),
+        DECODER,
     ),
     "map_model": (
         "everything, from the first patch embedding to the classifier",
-        (
-            "patch_embedding",
-            "attention",
-            "mix_ffn",
-            "block",
-            "norm",
-            "maps",
-            "unify",
-            "fuse",
-            "decoder",
-        ),
+        ENCODER + DECODER,
     ),
 }
 
@@ -110,201 +101,90 @@ def model_map(name: str) -> Drawing:
     unify_w = 106
     unify_x = [20 + (unify_w + 8) * (3 - i) for i in range(4)]
     decoder_y = frame_y + 4 * pitch + 18
+    shape = "start mono small muted"
 
+    def frame(part: str) -> dict:
+        """How the frame around a part looks."""
+        if on(part):
+            return {"fill": ACCENT_PALE, "stroke": ACCENT, "width": 2.5}
+        return {"fill": PALE}
+
+    def ink(part: str) -> str:
+        return "start accent" if on(part) else "start"
+
+    d.rect(10, decoder_y, 468, 184, **frame("decoder"))
     scene(d, wire_x - 20, 6, 40, labels=False)
-    d.text(112, 24, "image", anchor="start", bold=True)
-    shape = f"b c h w = b {B0.in_channels} {IMAGE} {IMAGE}"
-    d.text(112, 43, shape, anchor="start", mono=True, fill=MUTED)
-    d.line((wire_x, 46), (wire_x, frame_y + 22))
+    d.text(112, 24, "image", "start bold")
+    words = f"b c h w = b {B0.in_channels} {IMAGE} {IMAGE}"
+    d.text(112, 43, words, "start mono muted")
+    d.down(wire_x, 46, frame_y + 22)
 
     for i, (n, c) in enumerate(zip(SIDES, B0.dims, strict=True)):
         top = frame_y + i * pitch
         y = top + 22
-        middle = y + box_h / 2
+        middle, end = y + box_h / 2, y + box_h
 
-        d.text(pe_x, top + 15, f"stage {i + 1}", anchor="start", bold=True)
-        d.box(
-            pe_x,
-            y,
-            pe_w,
-            box_h,
-            "overlap",
-            "patch",
-            "embedding",
-            on=on("patch_embedding"),
-        )
-        d.line((pe_x + pe_w, middle), (block_x, middle))
-        d.rect(
-            block_x,
-            top - 3,
-            block_w,
-            box_h + 32,
-            fill=ACCENT_PALE if on("block") else PALE,
-            stroke=ACCENT if on("block") else LINE,
-            width=2.5 if on("block") else 1.5,
-        )
-        d.text(
-            block_x + 8,
-            top + 15,
-            f"block × {B0.depths[i]}",
-            anchor="start",
-            fill=ACCENT_INK if on("block") else INK,
-        )
-        d.text(
-            block_x + block_w - 8,
-            top + 15,
-            "b h w c",
-            size=14,
-            anchor="end",
-            mono=True,
-            fill=MUTED,
-        )
-        d.box(
-            block_x + 6,
-            y,
-            84,
-            box_h,
-            "efficient",
-            "self-",
-            "attention",
-            on=on("attention"),
-        )
-        d.line((block_x + 90, middle), (block_x + 102, middle), arrow=False)
+        d.text(pe_x, top + 15, f"stage {i + 1}", "start bold")
+        lines = "overlap", "patch", "embedding"
+        d.box(pe_x, y, pe_w, box_h, *lines, on=on("patch_embedding"))
+        d.across(pe_x + pe_w, block_x, middle)
+        d.rect(block_x, top - 3, block_w, box_h + 32, **frame("block"))
+        words = f"block × {B0.depths[i]}"
+        d.text(block_x + 8, top + 15, words, ink("block"))
+        right = block_x + block_w
+        d.text(right - 8, top + 15, "b h w c", "end mono small muted")
+        lines = "efficient", "self-", "attention"
+        d.box(block_x + 6, y, 84, box_h, *lines, on=on("attention"))
+        d.across(block_x + 90, block_x + 102, middle, arrow=False)
         d.box(block_x + 102, y, 64, box_h, "Mix-", "FFN", on=on("mix_ffn"))
-        d.line((block_x + block_w, middle), (norm_x, middle))
+        d.across(right, norm_x, middle)
         d.box(norm_x, y, norm_w, box_h, "norm", on=on("norm"))
-        d.line((norm_x + norm_w, middle), (map_x, middle))
+        d.across(norm_x + norm_w, map_x, middle)
 
         # the map, its side drawn to scale; its shape in two notations
         size = n * 44 / SIDES[0]
-        d.text(
-            label_x,
-            top + 13,
-            f"1/{IMAGE // n}",
-            anchor="start",
-            bold=True,
-            fill=ACCENT_INK if on("maps") else INK,
-        )
+        d.text(label_x, top + 13, f"1/{IMAGE // n}", f"{ink('maps')} bold")
         if i == 0:
-            d.text(
-                label_x + 40,
-                top + 13,
-                "b c h w",
-                size=14,
-                anchor="start",
-                mono=True,
-                fill=MUTED,
-            )
-        d.rect(
-            map_x,
-            middle - size / 2,
-            size,
-            size,
-            fill=ACCENT if on("maps") else "#adb5bd",
+            d.text(label_x + 40, top + 13, "b c h w", shape)
+        d.area(
+            *(map_x, middle - size / 2, size, size),
+            ACCENT if on("maps") else "#adb5bd",
             stroke=ACCENT_INK if on("maps") else MUTED,
-            radius=0,
         )
-        d.text(
-            label_x,
-            y + box_h + 9,
-            f"b {c} {n} {n}",
-            size=14,
-            anchor="start",
-            mono=True,
-            fill=MUTED,
-        )
+        d.text(label_x, end + 9, f"b {c} {n} {n}", shape)
 
         if i < 3:  # on to the next stage
-            x0, turn = norm_x + norm_w / 2, y + box_h + 20
-            d.line(
-                (x0, y + box_h), (x0, turn), (wire_x, turn), (wire_x, y + pitch)
-            )
+            x0, turn = norm_x + norm_w / 2, end + 20
+            d.line((x0, end), (x0, turn), (wire_x, turn), (wire_x, y + pitch))
         bus, turn = 460 + 7 * (3 - i), decoder_y - 30 + 6 * (3 - i)
         unify = unify_x[i] + unify_w / 2
-        d.line(
-            (map_x + size, middle),
-            (bus, middle),
-            (bus, turn),
-            (unify, turn),
-            (unify, decoder_y + 10),
-        )
+        way = (map_x + size, middle), (bus, middle), (bus, turn), (unify, turn)
+        d.line(*way, (unify, decoder_y + 10))
 
-    framed = on("decoder")
-    d.parts.insert(
-        1,
-        f'<rect x="10" y="{decoder_y}" width="468" height="184" rx="5" '
-        f'fill="{ACCENT_PALE if framed else PALE}" '
-        f'stroke="{ACCENT if framed else LINE}" '
-        f'stroke-width="{2.5 if framed else 1.5}"/>',
-    )
     y = decoder_y + 10
-    for i, (n, c) in enumerate(zip(SIDES, B0.dims, strict=True)):
-        centre = unify_x[i] + unify_w / 2
-        d.box(
-            unify_x[i],
-            y,
-            unify_w,
-            46,
-            "linear",
-            f"{c} → {B0.decoder_dim}",
-            on=on("unify"),
-        )
-        d.line((centre, y + 46), (centre, y + 76))
-        factor = SIDES[0] // n
-        if factor > 1:
-            d.text(
-                centre + 8,
-                y + 65,
-                f"resize × {factor}",
-                anchor="start",
-                fill=MUTED,
-            )
+    for x, n, c in zip(unify_x, SIDES, B0.dims, strict=True):
+        lines = "linear", f"{c} → {B0.decoder_dim}"
+        d.box(x, y, unify_w, 46, *lines, on=on("unify"))
+        centre = x + unify_w / 2
+        d.down(centre, y + 46, y + 76)
+        if n < SIDES[0]:
+            words = f"resize × {SIDES[0] // n}"
+            d.text(centre + 8, y + 65, words, "start muted")
+    large = f"{SIDES[0]} {SIDES[0]}"
     d.box(20, y + 76, 448, 32, "fuse", on=on("fuse"))
-    d.line((244, y + 108), (244, y + 136))
-    d.text(
-        256,
-        y + 127,
-        f"b {B0.decoder_dim} {SIDES[0]} {SIDES[0]}",
-        size=14,
-        anchor="start",
-        mono=True,
-        fill=MUTED,
-    )
-    d.text(
-        20,
-        y + 127,
-        "all-MLP decoder",
-        anchor="start",
-        bold=True,
-        fill=ACCENT_INK if framed else INK,
-    )
+    d.down(244, y + 108, y + 136)
+    d.text(256, y + 127, f"b {B0.decoder_dim} {large}", shape)
+    d.text(20, y + 127, "all-MLP decoder", f"{ink('decoder')} bold")
     d.box(164, y + 136, 160, 32, "classify", on=on("fuse"))
     y += 168
-    d.line((244, y), (244, y + 40))
-    d.text(256, y + 32, "logits", anchor="start", bold=True)
-    d.text(
-        312,
-        y + 32,
-        f"b {B0.num_classes} {SIDES[0]} {SIDES[0]}",
-        size=14,
-        anchor="start",
-        mono=True,
-        fill=MUTED,
-    )
-    d.rect(150, y + 40, 188, 30, fill=PALE)
-    d.text(244, y + 60, "resize, then argmax")
-    d.line((244, y + 70), (244, y + 88))
+    d.down(244, y, y + 40)
+    d.text(256, y + 32, "logits", "start bold")
+    d.text(312, y + 32, f"b {B0.num_classes} {large}", shape)
+    d.box(150, y + 40, 188, 30, "resize, then argmax", fill=PALE)
+    d.down(244, y + 70, y + 88)
     scene(d, 224, y + 88, 40, labels=True)
-    d.text(276, y + 105, "labels", anchor="start", bold=True)
-    d.text(
-        276,
-        y + 124,
-        f"b {IMAGE} {IMAGE}",
-        size=14,
-        anchor="start",
-        mono=True,
-        fill=MUTED,
-    )
+    d.text(276, y + 105, "labels", "start bold")
+    d.text(276, y + 124, f"b {IMAGE} {IMAGE}", shape)
     return d
 
 

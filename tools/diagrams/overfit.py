@@ -1,4 +1,4 @@
-"""The diagrams on overfit."""
+"""Diagrams on the loss and on one step of training."""
 
 import torch
 import torch.nn.functional as F
@@ -6,15 +6,7 @@ import torch.nn.functional as F
 from segformer_tutorial.data import VOID
 from segformer_tutorial.train.recipe import segmentation_loss
 
-from .drawing import (
-    ACCENT,
-    ACCENT_INK,
-    LINE,
-    MUTED,
-    PALE,
-    WHITE,
-    Drawing,
-)
+from .drawing import ACCENT, ACCENT_INK, INK, LINE, MUTED, WHITE, Drawing
 
 
 def loss_by_hand() -> Drawing:
@@ -23,7 +15,6 @@ def loss_by_hand() -> Drawing:
     scores[0, :, 0, 0] = torch.tensor([2.0, 1.0, 1.0]).log()
     scores[0, :, 1, 0] = torch.tensor([4.0, 0.0, 0.0])
     labels = torch.tensor([[[0, 2], [1, VOID]]])
-    shares = scores.softmax(1)
     losses = F.cross_entropy(
         scores, labels, ignore_index=VOID, reduction="none"
     )
@@ -32,12 +23,15 @@ def loss_by_hand() -> Drawing:
 
     left, top, row, cell = 24, 60, 44, 62
     columns = {"label": 50, "shares": 178, "share": 322, "loss": 424}
-    rows = []
-    for y in range(2):
-        for x in range(2):
-            label = labels[0, y, x].item()
-            values = shares[0, :, y, x].tolist()
-            rows.append((label, values, losses[0, y, x].item()))
+    rows = [
+        (label, values, loss)
+        for label, values, loss in zip(
+            labels.flatten().tolist(),
+            scores.softmax(1)[0].flatten(1).T.tolist(),
+            losses.flatten().tolist(),
+            strict=True,
+        )
+    ]
     words = [
         f"label {label}, shares " + " ".join(f"{v:.2f}" for v in values)
         + (", void, crossed out" if label == VOID
@@ -53,58 +47,34 @@ def loss_by_hand() -> Drawing:
         + f". The mean of the three losses is {mean:.2f}.",
     )
     for name, x in columns.items():
-        d.text(x, 26, name, bold=True)
-    d.text(columns["share"], 46, "of the label", size=14, fill=MUTED)
-    d.text(columns["loss"], 46, "−ln(share)", size=14, fill=MUTED)
-    for k in range(3):
-        x = columns["shares"] + (k - 1) * cell
-        d.text(x, 46, f"k = {k}", mono=True, size=14, fill=MUTED)
+        d.text(x, 26, name, "bold")
+    d.text(columns["share"], 46, "of the label", "small muted")
+    d.text(columns["loss"], 46, "−ln(share)", "small muted")
+    middles = [columns["shares"] + (k - 1) * cell for k in range(3)]
+    for k, x in enumerate(middles):
+        d.text(x, 46, f"k = {k}", "mono small muted")
     for i, (label, values, loss) in enumerate(rows):
         y = top + i * row
         base = y + row / 2
         void = label == VOID
-        d.text(columns["label"], base, str(label), mono=True)
-        for k, value in enumerate(values):
+        d.text(columns["label"], base, str(label), "mono")
+        for k, (x, value) in enumerate(zip(middles, values, strict=True)):
             on = k == label
-            x = columns["shares"] + (k - 1) * cell - cell / 2
-            d.rect(
-                x + 2,
-                y,
-                cell - 4,
-                row - 12,
-                fill=ACCENT if on else PALE,
-                stroke=ACCENT_INK if on else LINE,
-                width=1,
-                radius=3,
-            )
-            d.text(
-                x + cell / 2,
-                base,
-                f"{value:.2f}",
-                mono=True,
-                fill=WHITE if on else MUTED if void else "#212529",
-            )
+            d.cell(x - cell / 2 + 2, y, cell - 4, row - 12, on=on, radius=3)
+            ink = WHITE if on else MUTED if void else INK
+            d.text(x, base, f"{value:.2f}", "mono", fill=ink)
         if void:
-            d.text(370, base, "void: not counted", fill=MUTED)
-            d.line(
-                (left, base - 5),
-                (columns["shares"] + 1.5 * cell, base - 5),
-                arrow=False,
-                width=2,
-            )
+            d.text(370, base, "void: not counted", "muted")
+            end = columns["shares"] + 1.5 * cell
+            d.across(left, end, base - 5, arrow=False, width=2)
         else:
-            d.text(columns["share"], base, f"{values[label]:.2f}", mono=True)
-            d.text(columns["loss"], base, f"{loss:.2f}", mono=True)
+            d.text(columns["share"], base, f"{values[label]:.2f}", "mono")
+            d.text(columns["loss"], base, f"{loss:.2f}", "mono")
     below = top + 4 * row + 8
-    d.line((left, below), (466, below), arrow=False, stroke=LINE)
+    d.across(left, 466, below, arrow=False, stroke=LINE)
     parts = " + ".join(f"{x:.2f}" for label, _, x in rows if label != VOID)
-    d.text(
-        466,
-        below + 30,
-        f"loss = ({parts}) / 3 = {mean:.2f}",
-        anchor="end",
-        mono=True,
-    )
+    words = f"loss = ({parts}) / 3 = {mean:.2f}"
+    d.text(466, below + 30, words, "end mono")
     return d
 
 
@@ -122,55 +92,45 @@ def training_loop() -> Drawing:
     )
     x, side, width, height = 56, 276, 190, 44
     rows = [24, 104, 184, 264, 356]
-
-    def box(column: float, row: int, *lines: str, on: bool = False) -> None:
-        d.box(column, rows[row], width, height, *lines, on=on)
-
-    def mark(x: float, y: float, number: int) -> None:
-        d.circle(x, y, 13, fill=ACCENT_INK)
-        d.text(x, y + 5, str(number), fill=WHITE, bold=True)
-
-    def drop(x: float, row: int) -> None:
-        d.line((x, rows[row] + height), (x, rows[row + 1]))
-
-    box(x, 0, "pictures")
-    box(side, 0, "labels, 255 for void")
-    box(x, 1, "model")
-    box(x, 2, "resize")
-    box(x, 3, "loss: mean over", "pixels that count", on=True)
-    box(side, 3, "gradients")
-    box(side, 4, "AdamW, four groups", on=True)
     middle = x + width / 2
-    for row in range(3):
-        drop(middle, row)
-    note = {"anchor": "start", "size": 14, "fill": MUTED, "mono": True}
-    d.text(middle + 8, rows[0] + height + 23, "b 3 h w", **note)
-    d.text(middle + 8, rows[1] + height + 23, "b k h/4 w/4", **note)
-    d.text(middle + 8, rows[2] + height + 23, "b k h w", **note)
+    for left, row, *lines in (
+        (x, 0, "pictures"),
+        (side, 0, "labels, 255 for void"),
+        (x, 1, "model"),
+        (x, 2, "resize"),
+        (x, 3, "loss: mean over", "pixels that count"),
+        (side, 3, "gradients"),
+        (side, 4, "AdamW, four groups"),
+    ):
+        on = lines[0].startswith(("loss", "AdamW"))
+        d.box(left, rows[row], width, height, *lines, on=on)
+    ends = [y + height for y in rows]
+    for i in range(3):
+        d.down(middle, ends[i], rows[i + 1])
+    note = "start mono small muted"
+    for y, words in zip(
+        ends, ("b 3 h w", "b k h/4 w/4", "b k h w"), strict=False
+    ):
+        d.text(middle + 8, y + 23, words, note)
     # labels go straight to the loss
-    lane = side + 60
+    lane, turn = side + 60, rows[2] + 62
     d.line(
-        (lane, rows[0] + height),
-        (lane, rows[2] + 62),
-        (middle + 80, rows[2] + 62),
+        (lane, ends[0]),
+        (lane, turn),
+        (middle + 80, turn),
         (middle + 80, rows[3]),
     )
-    d.text(lane + 8, rows[1] + 27, "b h w", **note)
-    d.line((x + width, rows[3] + 22), (side, rows[3] + 22))
-    d.line((side + width / 2, rows[3] + height), (side + width / 2, rows[4]))
+    d.text(lane + 8, rows[1] + 27, "b h w", note)
+    d.across(x + width, side, rows[3] + 22)
+    d.down(side + width / 2, ends[3], rows[4])
     # back to the model
-    d.line(
-        (side, rows[4] + 22),
-        (26, rows[4] + 22),
-        (26, rows[1] + 22),
-        (x, rows[1] + 22),
-        stroke=ACCENT,
-        width=2,
-    )
-    d.text(middle, rows[4] + 14, "new weights", size=14, fill=ACCENT_INK)
-    mark(side + width, rows[0] + 2, 1)
-    mark(x + 2, rows[3] + 2, 2)
-    mark(side + width, rows[4] + 2, 3)
+    y0, y1 = rows[4] + 22, rows[1] + 22
+    way = (side, y0), (26, y0), (26, y1), (x, y1)
+    d.line(*way, stroke=ACCENT, width=2)
+    d.text(middle, rows[4] + 14, "new weights", "small accent")
+    d.badge(side + width, rows[0] + 2, 13, "1", ACCENT_INK)
+    d.badge(x + 2, rows[3] + 2, 13, "2", ACCENT_INK)
+    d.badge(side + width, rows[4] + 2, 13, "3", ACCENT_INK)
     return d
 
 

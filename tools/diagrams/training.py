@@ -1,15 +1,8 @@
-"""The diagrams on training."""
+"""Diagrams on steps and batches."""
 
 from segformer_tutorial.data.batches import StepSampler
 
-from .drawing import (
-    ACCENT_INK,
-    ACCENT_PALE,
-    GREY,
-    LINE,
-    MUTED,
-    Drawing,
-)
+from .drawing import ACCENT_INK, ACCENT_PALE, GREY, LINE, Drawing
 
 
 def steps_and_batches() -> Drawing:
@@ -52,61 +45,34 @@ def steps_and_batches() -> Drawing:
         "second part.",
     )
     left, cell, height = 66, 48, 42
+    looks = (
+        {"fill": GREY, "stroke": LINE},
+        {"fill": ACCENT_PALE, "stroke": ACCENT_INK},
+    )
     for step, row in enumerate(rows):
         top = 62 + 130 * step
-        d.text(14, top + 27, f"step {step}", anchor="start", size=14)
+        d.text(14, top + 27, f"step {step}", "start small")
         for part in range(parts):
-            x = left + part * batch_size * world * cell
-            d.text(
-                x + batch_size * world * cell / 2,
-                top - 32,
-                f"part {part + 1}",
-                size=14,
-                fill=MUTED,
-            )
+            x = left + (part + 0.5) * batch_size * world * cell
+            d.text(x, top - 32, f"part {part + 1}", "small muted")
         for place, (rank, (_, index)) in enumerate(row):
             x = left + place * cell
-            d.rect(
-                x + 1,
-                top,
-                cell - 2,
-                height,
-                fill=ACCENT_PALE if rank else GREY,
-                stroke=ACCENT_INK if rank else LINE,
-                radius=3,
-            )
-            d.text(x + cell / 2, top + 27, str(index), mono=True)
+            d.rect(x + 1, top, cell - 2, height, radius=3, **looks[rank])
+            d.text(x + cell / 2, top + 27, str(index), "mono")
             if place % batch_size == 0:
-                d.text(
-                    x + batch_size * cell / 2,
-                    top - 9,
-                    f"process {rank}",
-                    size=14,
-                    fill=ACCENT_INK if rank else MUTED,
-                )
-        border = epochs[step].index(1) if 1 in epochs[step] else None
-        start, y = 0, top + height + 9
-        for end in [border, size] if border else [size]:
-            d.line(
-                (left + start * cell + 4, y),
-                (left + end * cell - 4, y),
-                arrow=False,
-            )
-            d.text(
-                left + (start + end) / 2 * cell,
-                y + 19,
-                f"epoch {epochs[step][start]}",
-                size=14,
-                fill=MUTED,
-            )
-            start = end
-    d.text(
-        left + size / 2 * cell,
-        304,
-        f"{batch_size} pictures × {parts} parts × {world} processes "
-        f"= {size} in a step",
-        size=15,
-    )
+                style = "small accent" if rank else "small muted"
+                x += batch_size * cell / 2
+                d.text(x, top - 9, f"process {rank}", style)
+        y = top + height + 9
+        border = epochs[step].count(0)
+        for epoch, start, end in ((0, 0, border), (1, border, size)):
+            if start == end:
+                continue
+            x0, x1 = left + start * cell, left + end * cell
+            d.across(x0 + 4, x1 - 4, y, arrow=False)
+            d.text((x0 + x1) / 2, y + 19, f"epoch {epoch}", "small muted")
+    words = f"{batch_size} pictures × {parts} parts × {world} processes "
+    d.text(left + size / 2 * cell, 304, f"{words}= {size} in a step")
     return d
 
 
