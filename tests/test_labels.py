@@ -102,7 +102,8 @@ def test_values_and_another_way_exclude_each_other():
 def test_wrong_numbers_are_named(tmp_path):
     path = label(tmp_path, [0, 3, 77])
     with pytest.raises(
-        DataError, match=r"x\.png: .*0\.\.2, 255, for 3 classes.*got \[3, 77\]$"
+        DataError,
+        match=r"x\.png: .*0\.\.2, 255, for 3 .*got \[3, 77\]; a table",
     ):
         read(path)
     with pytest.raises(DataError, match=r"got \[3, 4, .*10\] and 22 more"):
@@ -142,6 +143,22 @@ def test_masks_in_other_modes(tmp_path):
         path = save(tmp_path / "x.png", shown, mode)
         assert read(path, "binary", CLASSES[:2]) == [0, 1]
     path = save_grey(tmp_path / "x.png", [[0, 1]], 1)
+    assert read(path, "binary", CLASSES[:2]) == [0, 1]
+
+
+def test_masks_that_a_palette_shows_the_other_way_round(tmp_path):
+    """As Pillow's quantize makes them: number 0 is white."""
+    black, white = (0, 0, 0), (255, 255, 255)
+    path = save_palette(tmp_path / "x.png", [[0, 1]], [black, white])
+    assert read(path, "binary", CLASSES[:2]) == [0, 1]
+    save_palette(path, [[0, 1]], [white, black])
+    with pytest.raises(
+        DataError, match=r"number 0 .*255 255 255.*is that of c"
+    ):
+        read(path, "binary", CLASSES[:2])
+    options = {"palette": [black, white]}
+    assert read(path, "colours", CLASSES[:2], **options) == [1, 0]
+    save_palette(path, [[0, 1]], [black, black])
     assert read(path, "binary", CLASSES[:2]) == [0, 1]
 
 

@@ -86,6 +86,7 @@ class LabelFile:
                 "numbers where two classes meet; export the labels again as "
                 "PNG (renaming or converting this file does not undo it)"
             )
+        self._check()
 
     @property
     def in_colour(self) -> bool:
@@ -102,14 +103,17 @@ class LabelFile:
 
     def numbers(self) -> Tensor:
         """One number a pixel: `h w`, uint8. Raises DataError."""
-        pixels, mode = self._opaque(), self.image.mode
+        pixels, mode = _numpy(self.image), self.image.mode
         if self.in_colour:
-            if (pixels != pixels[..., :1]).any():
+            r, g, b = (pixels[..., k] for k in range(3))
+            if (r != g).any() or (g != b).any():
                 raise DataError(
                     f"{self.path}: labels must have one number a pixel, got "
                     f"colours (mode {mode}); they can be read if classes.txt "
                     "gives each class its colour: name r g b"
                 )
+            pixels = r
+        elif mode in ("LA", "PA"):
             pixels = pixels[..., 0]
         elif mode.startswith("I"):
             if pixels.min() < 0 or pixels.max() > 255:
@@ -117,19 +121,18 @@ class LabelFile:
                     f"{self.path}: labels must be in 0..255, got "
                     f"{pixels.min()} to {pixels.max()} (mode {mode})"
                 )
-        elif mode not in ("1", "L", "P", "LA", "PA"):
+        elif mode not in ("1", "L", "P"):
             raise DataError(
                 f"{self.path}: labels must have one number of 8 bits a pixel, "
                 f"got mode {mode}"
             )
-        numbers = torch.from_numpy(pixels.astype("uint8"))
-        if mode == "L":
-            return numbers // {";2": 85, ";4": 17}.get(self.stored[1:3], 1)
-        return numbers
+        levels = {";2": 85, ";4": 17}.get(self.stored[1:3])
+        if mode == "L" and levels:
+            pixels = pixels // levels
+        return torch.from_numpy(pixels.astype("uint8", copy=False))
 
     def colours(self) -> Tensor:
         """The colour in which each pixel is shown: `h w 3`, uint8."""
-        self._opaque()
         if self.image.mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA"):
             raise DataError(
                 f"{self.path}: labels must be colours of 8 bits a channel, got "
@@ -138,20 +141,20 @@ class LabelFile:
         self.image.info.pop("transparency", None)
         return torch.from_numpy(_numpy(self.image.convert("RGB")))
 
-    def _opaque(self):
-        """The pixels as an array, without an alpha channel that says nothing.
+    def _check(self) -> None:
+        """Refuse what numbers and colours do not say.
 
-        What a transparent pixel means is unknown, and 16 bits of a colour
-        have been cut to 8 by Pillow: both raise DataError.
+        What a transparent pixel means is unknown, and of 16 bits of a colour
+        Pillow reads 8.
         """
-        pixels, mode = _numpy(self.image), self.image.mode
+        mode = self.image.mode
         if ";16" in self.stored and not mode.startswith("I"):
             raise DataError(
                 f"{self.path}: labels must have 8 bits a channel, got 16"
             )
         if mode not in ("LA", "PA", "RGBA"):
-            return pixels
-        clear = pixels[..., -1] < 255
+            return
+        clear = _numpy(self.image.getchannel("A")) < 255
         if clear.any():
             row, column = divmod(int(clear.argmax()), clear.shape[1])
             raise DataError(
@@ -159,8 +162,6 @@ class LabelFile:
                 f"at row {row}, column {column} ({clear.sum()} in all); save "
                 "the labels without an alpha channel"
             )
-        pixels = pixels[..., :-1]
-        return pixels if mode == "RGBA" else pixels[..., 0]
 
 
 class _Decoded(NamedTuple):

@@ -66,26 +66,28 @@ class LabelReader:
         ):
             return self._read_colours(file)
         numbers = file.numbers()
-        labels = self._class_of[numbers.long()]
-        if labels.min() < 0:
-            raise DataError(f"{path}: {self._wrong(numbers)}")
-        if self.labels == "binary" and {1, 255} <= {*_used(numbers)}:
+        used = numbers.flatten().bincount().nonzero()[:, 0].tolist()
+        if not self.values.keys() >= {*used}:
+            raise DataError(f"{path}: {self._wrong(used)}")
+        if self.labels == "binary" and {1, 255} <= {*used}:
             raise DataError(
                 f"{path}: a mask must hold 0 and 1 or 0 and 255, got all three "
                 "numbers; if 255 is void, leave out labels=binary"
             )
-        if not self.labels and not self.given:
-            self._check_palette(file, numbers)
-        return labels
+        if not self.given and self.labels in ("", "binary"):
+            self._check_palette(file, used)
+        labels = self._class_of.index_select(0, numbers.flatten().int())
+        return labels.view_as(numbers)
 
     def _read_colours(self, file: LabelFile) -> Tensor:
-        codes = _codes(file.colours())
-        known = torch.tensor(sorted(self._colours))
-        classes = torch.tensor([self._colours[code] for code in known.tolist()])
-        place = torch.searchsorted(known, codes).clamp(max=len(known) - 1)
-        wrong = known[place] != codes
+        r, g, b = file.colours().int().unbind(-1)
+        codes = (r << 16) + (g << 8) + b
+        runs, run = codes.unique_consecutive(return_inverse=True)
+        classes = [self._colours.get(code, -1) for code in runs.tolist()]
+        labels = torch.tensor(classes).index_select(0, run.flatten())
+        wrong = labels.view_as(codes) < 0
         if not wrong.any():
-            return classes[place]
+            return labels.view_as(codes)
         row, column = (int(x) for x in wrong.nonzero()[0])
         pixels, kinds = int(wrong.sum()), len(codes[wrong].unique())
         text = (
@@ -95,17 +97,15 @@ class LabelReader:
         if pixels > 1:
             text += f"; {pixels} pixels of {kinds} such colours in all"
         if kinds > 8:
-            text += " (smoothed borders or JPEG mix colours: export without)"
+            text += "; smoothed borders and JPEG mix colours: export without"
         raise DataError(text)
 
-    def _wrong(self, numbers: Tensor) -> str:
-        """Why these numbers are no labels."""
-        found = [n for n in _used(numbers) if n not in self.values]
-        some = (
-            f"{found}"
-            if len(found) <= 8
-            else (f"{found[:8]} and {len(found) - 8} more")
-        )
+    def _wrong(self, used: list[int]) -> str:
+        """Why not all of these numbers are labels."""
+        found = [n for n in used if n not in self.values]
+        some = f"{found[:8]}"
+        if found[8:]:
+            some += f" and {len(found) - 8} more"
         if self.labels == "binary":
             return f"a mask must hold 0 and 1 or 0 and 255, got {some}"
         k = len(self.classes)
@@ -113,29 +113,34 @@ class LabelReader:
             f"labels must be {', '.join(_ranges(self.values))}, for {k} "
             f"classes and void, got {some}"
         )
-        index = not self.given and self.labels in ("", "index")
-        if index and found == [k] and numbers.min() > 0:
-            text += "; labels that count from one are read by labels=from-one"
-        return text
+        if self.given or self.labels not in ("", "index"):
+            return text
+        if found == [k] and 0 not in used:
+            return f"{text}; labels=from-one reads labels that count from one"
+        return f"{text}; a table such as labels=0=0,127=1 reads other numbers"
 
-    def _check_palette(self, file: LabelFile, numbers: Tensor) -> None:
+    def _check_palette(self, file: LabelFile, used: list[int]) -> None:
         """Refuse a file whose colours all are classes, but other ones."""
-        palette = file.palette
-        if not palette or not self._colours:
+        colours = {0: 0, 0xFFFFFF: 1} if self.labels else self._colours
+        codes = [(r << 16) + (g << 8) + b for r, g, b in file.palette]
+        used = [n for n in used if n < len(codes)]
+        shown = {codes[n]: n for n in used}
+        if not shown.keys() <= colours.keys() or len(shown) < len(used):
             return
-        codes = [(r << 16) + (g << 8) + b for r, g, b in palette]
-        used = [n for n in _used(numbers) if n < len(codes)]
-        shown = [self._colours.get(codes[n], -1) for n in used]
-        if -1 in shown:
-            return
-        for number, label in zip(used, shown, strict=True):
-            if self.values[number] != label:
+        for code, number in shown.items():
+            found, label = colours[code], self.values[number]
+            if found != label:
                 raise DataError(
                     f"{file.path}: number {number} is shown in the colour "
-                    f"{_name(codes[number])}, which is that of "
-                    f"{self._called(label)} and not of "
-                    f"{self._called(self.values[number])}: say labels=colours "
-                    "or labels=index"
+                    f"{_name(code)}, which is that of {self._called(found)} "
+                    f"and not of {self._called(label)}: "
+                    + (
+                        "to read it so, give the two classes the colours "
+                        "0 0 0 and 255 255 255 in classes.txt and say "
+                        "labels=colours"
+                        if self.labels
+                        else "say labels=colours or labels=index"
+                    )
                 )
 
     def _called(self, label: int) -> str:
@@ -204,17 +209,6 @@ def _by_colour(
     pairs = [*enumerate(palette), *((VOID, c) for c in void_colours)]
     colours = {(r << 16) + (g << 8) + b: label for label, (r, g, b) in pairs}
     return colours if len(colours) == len(pairs) else {}
-
-
-def _used(numbers: Tensor) -> list[int]:
-    """The numbers that occur, in order."""
-    return numbers.flatten().bincount().nonzero()[:, 0].tolist()
-
-
-def _codes(colours: Tensor) -> Tensor:
-    """One number for each colour: `h w 3` -> `h w`."""
-    r, g, b = colours.long().unbind(-1)
-    return (r << 16) + (g << 8) + b
 
 
 def _name(code: int) -> str:
