@@ -84,6 +84,12 @@ def test_other_encodings_say_what_to_do(root, encoding):
         ("a 1 2 3\nb 4 5 6\nvoid 1 2 3", "line 3: void 1 2 3 repeats line 1"),
         ("\n".join(f"class {k}" for k in range(255)), "1 to 254 .* got 255"),
         ("void 0 0 0", "1 to 254 class names expected, got 0"),
+        ("128 64 128 road\n0 0 142\tcar", "line 1: a colour stands after"),
+        ("road\n0 0 142", "line 2: a colour stands after the name"),
+        ("road 128,64,128", "line 1: a colour stands after the name"),
+        ("road,128,64,128", "line 1: a colour stands after the name"),
+        ("road #fff", "line 1: a colour stands after .* got road #fff"),
+        ("#ffffff", "line 1: a colour stands after the name"),
     ],
 )
 def test_classes_that_cannot_be_meant(root, text, words):
@@ -103,6 +109,11 @@ def test_classes_with_colours(root):
     assert dataset.palette == found.palette
     assert dataset[0][1][0, :4].tolist() == [0, 1, 2, 255]
     assert dataset[1][1][0, :4].tolist() == [0, 1, 2, 0]
+
+
+def test_names_with_numbers_and_commas(root):
+    names = ("1,2,3-triazole", "7 up", "type 1", "C#", "tree, other")
+    assert read_classes(write(root, "\n".join(names))).classes == names
 
 
 def test_void_without_a_colour_is_a_class(root):

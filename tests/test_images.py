@@ -98,7 +98,7 @@ def test_bands_that_pillow_drops_are_noticed(tmp_path):
     image = Image.frombytes("RGBX", (8, 6), picture(c=4).tobytes())
     image.save(tmp_path / "x.tif")
     assert same(read_image(tmp_path / "x.tif"), picture(c=4)[..., :3])
-    with pytest.raises(DataError, match=r"4 channels .* got 4 \(RGB\)"):
+    with pytest.raises(DataError, match=r"4 channels .* got 4 \(RGB"):
         read_image(tmp_path / "x.tif", channels=4)
 
 

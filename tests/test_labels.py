@@ -245,3 +245,6 @@ def test_a_colour_of_two_classes_is_not_read(tmp_path):
         LabelReader(CLASSES, palette=twice)(path)
     with pytest.raises(DataError, match="each of 3 classes, got 2"):
         LabelReader(CLASSES, palette=twice[:2])
+    for colour in ((1, 2), (1, 2, 256), (0.5, 0, 0)):
+        with pytest.raises(DataError, match="three numbers in 0..255, got"):
+            LabelReader(CLASSES, palette=(*PALETTE[:2], colour))

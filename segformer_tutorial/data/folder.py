@@ -14,6 +14,12 @@ PICTURES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".npy"
 )  # fmt: skip
 COLOUR = re.compile(r"(.*\S)\s+(?:(\d+)\s+(\d+)\s+(\d+)|#([0-9a-fA-F]{6}))")
+# A colour before the name or without one, with commas, or of other digits.
+MISTAKEN = re.compile(
+    r"\d+[\s,;]+\d+[\s,;]+\d+(?:[\s,;].*)?"
+    r"|.*[\s,;]\d+\s*[,;]\s*\d+\s*[,;]\s*\d+"
+    r"|(?:.*\s)?#[0-9a-fA-F]+"
+)
 
 
 def read_folder(
@@ -107,6 +113,11 @@ def read_classes(path: str | os.PathLike) -> ClassNames:
 
 def _name_and_colour(line: str, where: str) -> tuple[str, Colour | None]:
     match = COLOUR.fullmatch(line)
+    if MISTAKEN.fullmatch(line) and (match is None or line[0].isdigit()):
+        raise DataError(
+            f"{where}: a colour stands after the name, as r g b or #rrggbb, "
+            f"got {line}"
+        )
     if match is None:
         return line, None
     name, *levels, code = match.groups()

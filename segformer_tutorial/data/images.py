@@ -174,7 +174,7 @@ class _Decoded(NamedTuple):
 def _decode(path: str | os.PathLike) -> _Decoded:
     """Open and decode a picture with Pillow, or raise DataError."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "reading pictures needs Pillow: pip install pillow"
@@ -198,7 +198,7 @@ def _decode(path: str | os.PathLike) -> _Decoded:
         raise
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         empty = os.path.getsize(path) == 0
         what = "is empty" if empty else "is no picture that Pillow knows"
         raise DataError(f"{path}: cannot be read: the file {what}") from None

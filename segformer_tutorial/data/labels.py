@@ -201,11 +201,16 @@ def _by_colour(
     """The class, or 255, for each colour; empty where one is not unique."""
     if palette is None:
         return {}
-    if len(palette) != num_classes or any(len(c) != 3 for c in palette):
+    if len(palette) != num_classes:
         raise DataError(
             f"palette must hold an RGB colour for each of {num_classes} "
             f"classes, got {len(palette)}"
         )
+    for colour in (*palette, *void_colours):
+        if len(colour) != 3 or not all(x in range(256) for x in colour):
+            raise DataError(
+                f"a colour must be three numbers in 0..255, got {colour!r}"
+            )
     pairs = [*enumerate(palette), *((VOID, c) for c in void_colours)]
     colours = {(r << 16) + (g << 8) + b: label for label, (r, g, b) in pairs}
     return colours if len(colours) == len(pairs) else {}
