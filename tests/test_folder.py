@@ -83,6 +83,7 @@ def test_other_encodings_say_what_to_do(root, encoding):
         ("a 1 2 3\nvoid 0 0 0\nb 4 5 6", "line 3: void must stand after all"),
         ("a 1 2 3\nb 4 5 6\nvoid 1 2 3", "line 3: void 1 2 3 repeats line 1"),
         ("\n".join(f"class {k}" for k in range(255)), "1 to 254 .* got 255"),
+        ("road\ncar\nvoid 0 0 0", "void has a colour, but the classes have"),
         ("void 0 0 0", "1 to 254 class names expected, got 0"),
         ("128 64 128 road\n0 0 142\tcar", "line 1: a colour stands after"),
         ("road\n0 0 142", "line 2: a colour stands after the name"),

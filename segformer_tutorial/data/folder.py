@@ -87,8 +87,8 @@ def read_classes(path: str | os.PathLike) -> ClassNames:
         is_void = colour is not None and name.casefold() == "void"
         if void and not is_void:
             raise DataError(f"{where}: void must stand after all classes")
-        for key in (colour,) if is_void else (name, colour):
-            if key is not None and key in seen:
+        for key in {colour} if is_void else {name, colour} - {None}:
+            if key in seen:
                 raise DataError(
                     f"{where}: {line} repeats line {seen[key]}; names and "
                     "colours must differ"
@@ -104,6 +104,8 @@ def read_classes(path: str | os.PathLike) -> ClassNames:
         classes.append(name)
         if colour is not None:
             palette.append(colour)
+    if void and classes and not palette:
+        raise DataError(f"{path}: void has a colour, but the classes have none")
     if not 1 <= len(classes) < VOID:
         raise DataError(
             f"{path}: 1 to {VOID - 1} class names expected, got {len(classes)}"
