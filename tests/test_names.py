@@ -11,7 +11,7 @@ import segformer_tutorial.data
 from segformer_tutorial import SegFormerConfig
 from segformer_tutorial.weights.layouts import LAYOUTS, theirs
 
-BOOK = segformer_tutorial.data.dataset.ROOT / "book"
+BOOK = segformer_tutorial.data.scenes.ROOT / "book"
 HEADERS = {
     "official": "official",
     "transformers, in files": "transformers",

@@ -24,7 +24,6 @@ from PIL import Image
 
 from segformer_tutorial import SegFormer
 from segformer_tutorial.data import DataError, read_folder
-from segformer_tutorial.data.batches import StepSampler
 from segformer_tutorial.evaluate import evaluate
 from segformer_tutorial.train import (
     TrainConfig,
@@ -310,25 +309,6 @@ def test_unreadable_picture_names_the_file(config, data, tmp_path, workers):
     config = replace(config, data=str(broken), workers=workers)
     with pytest.raises(DataError, match=r"3\.png: cannot be read"):
         train(config, progress=False)
-
-
-def test_sampler_takes_every_sample_once_an_epoch():
-    sampler = StepSampler(7, batch_size=3, batches=14, seed=0)
-    batches = list(sampler)
-    assert len(batches) == len(sampler) == 14
-    keys = [key for batch in batches for key in batch]
-    for epoch in range(6):
-        order = [index for e, index in keys if e == epoch]
-        assert sorted(order) == list(range(7))
-        assert order != list(range(7))
-    rest = StepSampler(7, batch_size=3, batches=14, start=5, seed=0)
-    assert list(rest) == batches[5:]
-    shares = [
-        list(StepSampler(7, batch_size=1, batches=14, rank=r, world=3, seed=0))
-        for r in range(3)
-    ]
-    together = zip(*shares, strict=True)
-    assert [[key for (key,) in parts] for parts in together] == batches
 
 
 @pytest.mark.parametrize(

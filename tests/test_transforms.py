@@ -7,8 +7,9 @@ pytest.importorskip("torchvision")
 from torchvision import tv_tensors
 
 from segformer_tutorial.data import VOID, normalize
-from segformer_tutorial.data.batches import Augmented, seed_of
 from segformer_tutorial.data.transforms import (
+    AUGMENT,
+    BrightnessContrast,
     PadTo,
     RandomClassCrop,
     RandomScale,
@@ -44,6 +45,8 @@ def test_without_augmentation_it_is_the_picture_itself():
     assert torch.equal(same, labels.long())
     with pytest.raises(ValueError, match="scale, flip, colour, got turn"):
         train_transform(64, augment=("flip", "turn"))
+    with pytest.raises(ValueError, match="a collection, got 'flip'"):
+        train_transform(64, augment="flip")
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -129,7 +132,7 @@ def test_colours_change_and_labels_do_not():
     assert changed >= 7
 
 
-def test_normalised_as_everywhere(monkeypatch):
+def test_normalised_as_everywhere():
     image = torch.randint(256, (3, 64, 96), dtype=torch.uint8)
     torch.testing.assert_close(eval_transform(image), normalize(image / 255))
 
@@ -143,46 +146,77 @@ def test_normalised_as_everywhere(monkeypatch):
         ((480, 640), 128, (128, 192)),
     ],
 )
-def test_sides_in_use_are_multiples_of_32(size, side, expected):
+def test_sides_at_inference_are_multiples_of_32(size, side, expected):
     image = torch.zeros(3, *size, dtype=torch.uint8)
     assert eval_transform(image, short_side=side).shape == (3, *expected)
 
 
-class Scenes(torch.utils.data.Dataset):
-    def __getitem__(self, index):
-        image, labels = scene()
-        return image.as_subclass(torch.Tensor), labels.long() + 0 * index
+# Other channels, and numbers that no picture has ----------------------------
 
 
-def test_a_sample_depends_on_seed_epoch_and_index_alone():
-    data = Augmented(Scenes(), train_transform(64), seed=1)
-    first = data[0, 5]
-    torch.rand(7)
-    for again in (
-        data[0, 5],
-        Augmented(Scenes(), data.transform, seed=1)[0, 5],
-    ):
-        assert all(map(torch.equal, first, again))
-    others = (
-        data[1, 5],
-        data[0, 6],
-        Augmented(Scenes(), data.transform, seed=2)[0, 5],
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_any_number_of_channels(channels):
+    """Away from borders the class can be read off every channel."""
+    mean, std = (20.0,) * channels, tuple(float(k + 1) for k in range(channels))
+    image, labels = scene()
+    image = tv_tensors.Image(image[:1].expand(channels, -1, -1))
+    x, y = train_transform(
+        64, augment=("scale", "flip"), mean=mean, std=std, short_side=80
+    )(image, labels)
+    assert x.shape == (channels, 64, 64) and y.shape == (64, 64)
+    read = (x * torch.tensor(std).view(-1, 1, 1) + 20) / 60
+    counted = y != VOID
+    assert (read.round() == y)[:, counted].double().mean() > 0.95
+    x, _ = train_transform(64, augment=AUGMENT, mean=mean, std=std)(
+        image, labels
     )
-    for other in others:
-        assert not torch.equal(first[0], other[0])
+    assert x.shape == (channels, 64, 64) and x.isfinite().all()
+    z = eval_transform(image.as_subclass(torch.Tensor), mean=mean, std=std)
+    assert z.shape == (channels, 96, 128)
+    flat = torch.full((channels, 64, 64), 30, dtype=torch.uint8)
+    z = eval_transform(flat, mean=mean, std=std)
+    for k in range(channels):
+        torch.testing.assert_close(z[k], torch.full((64, 64), 10 / (k + 1)))
 
 
-def test_a_sample_leaves_the_random_state_alone():
-    data = Augmented(Scenes(), train_transform(64), seed=1)
-    torch.manual_seed(3)
-    expected = torch.rand(3)
-    torch.manual_seed(3)
-    data[0, 0]
-    assert torch.equal(torch.rand(3), expected)
+def test_brightness_and_contrast_of_many_channels():
+    image, labels = scene()
+    image = tv_tensors.Image(image[:1].expand(4, -1, -1))
+    step = BrightnessContrast(brightness=0.1, contrast=0.5)
+    changed = 0
+    for seed in range(20):
+        torch.manual_seed(seed)
+        other, same = step(image, labels)
+        assert torch.equal(same, labels) and other.dtype == torch.uint8
+        assert isinstance(other, tv_tensors.Image)
+        assert (
+            other == other[:1]
+        ).all()  # no channel is treated in its own way
+        assert other.float().mean() == pytest.approx(90, rel=0.12)
+        spread = other.float().std() / image.float().std()
+        assert 0.4 < spread < 1.7
+        changed += not torch.equal(other, image)
+    assert 10 <= changed < 20
 
 
-def test_seeds_differ_and_stay():
-    seeds = {seed_of("a", k, j) for k in range(50) for j in range(50)}
-    assert len(seeds) == 2500 and all(0 <= seed < 2**63 for seed in seeds)
-    assert seed_of("augment", 0, 1, 2) == seed_of("augment", 0, 1, 2)
-    assert seed_of("augment", 0, 12) != seed_of("augment", 0, 1, 2)
+def test_mean_and_std_must_fit_the_picture():
+    image, labels = scene()
+    with pytest.raises(ValueError, match="have 1 channels, .* got 3"):
+        train_transform(64, augment=(), mean=(1.0,), std=(1.0,))(image, labels)
+    with pytest.raises(ValueError, match="have 3 channels, .* got 1"):
+        eval_transform(image[:1])
+    with pytest.raises(ValueError, match="one number for each channel"):
+        train_transform(64, mean=(1.0, 2.0), std=(1.0,))
+    with pytest.raises(ValueError, match="std positive"):
+        eval_transform(image, mean=(1.0,) * 3, std=(0.0,) * 3)
+
+
+@pytest.mark.parametrize("side", [0, -3, 1.5, "64"])
+def test_sides_must_be_pixels(side):
+    image, _ = scene()
+    with pytest.raises(ValueError, match="short_side must be at least 1 pixel"):
+        train_transform(64, short_side=side)
+    with pytest.raises(ValueError, match="short_side must be at least 1 pixel"):
+        eval_transform(image, short_side=side)
+    with pytest.raises(ValueError, match="size must be at least 1 pixel"):
+        train_transform(side)

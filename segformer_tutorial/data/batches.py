@@ -16,8 +16,9 @@ from torchvision import tv_tensors
 class StepSampler(Sampler):
     """The batches of a run from `start` on, for one of several processes.
 
-    The samples stand in one endless row, epoch after epoch, each one shuffled
-    by the seed and its number. A batch is a list of (epoch, index).
+    The samples form one endless sequence, epoch after epoch; the order within
+    an epoch follows from the seed and the epoch's number. A batch is a list
+    of (epoch, index).
     """
 
     def __init__(

@@ -28,3 +28,25 @@ def normalize(
     mean = image.new_tensor(mean)[:, None, None]
     std = image.new_tensor(std)[:, None, None]
     return (image * 255 - mean) / std
+
+
+def default_statistics(
+    channels: int,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation where none are given, for each channel.
+
+    Three channels get ImageNet's; others the middle of 0..255, and a standard
+    deviation about as large as ImageNet's.
+    """
+    if channels == 3:
+        return MEAN, STD
+    return (127.5,) * channels, (57.5,) * channels
+
+
+def check_statistics(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Raise ValueError unless each channel has a mean and a positive std."""
+    if not mean or len(mean) != len(std) or any(s <= 0 for s in std):
+        raise ValueError(
+            "mean and std must have one number for each channel, std "
+            f"positive, got {tuple(mean)} and {tuple(std)}"
+        )
