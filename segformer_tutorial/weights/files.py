@@ -226,7 +226,7 @@ def _read_pickle(path: Path):
 
 def _refusal(error: pickle.UnpicklingError) -> str:
     """Why `torch.load` refused a pickle, and what can be done."""
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    found = re.search(r"GLOBAL `?([\w.]+)", str(error))
     if not found:
         return (
             "it is damaged, or holds more than tensors, and the rest of a "
