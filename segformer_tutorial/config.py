@@ -30,6 +30,7 @@ class SegFormerConfig:
     drop_path: float = 0.1
     dropout: float = 0.1
     layer_norm_eps: float | None = None
+    folded: bool = True
 
     def __post_init__(self):
         for name in PER_STAGE:  # a list, as from JSON, becomes a tuple

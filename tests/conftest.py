@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from states import assert_same, copied
 from torch import nn
 
-from segformer_tutorial import SegFormerConfig
+from segformer_tutorial import SegFormer, SegFormerConfig
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +55,29 @@ def _randomize(module: nn.Module, seed: int = 0) -> nn.Module:
                 part.running_mean.copy_(normal(part.running_mean, 0, 0.5))
                 part.running_var.copy_(normal(part.running_var, 0, 1).exp())
     return module
+
+
+@pytest.fixture
+def trained(tiny, randomize) -> SegFormer:
+    """The model whose weights are saved, renamed and loaded."""
+    return randomize(SegFormer(tiny), seed=1).eval()
+
+
+@pytest.fixture
+def model(tiny, randomize) -> SegFormer:
+    """The model that they are loaded into: like `trained`, other values."""
+    return randomize(SegFormer(tiny), seed=2).eval()
+
+
+@pytest.fixture
+def unchanged():
+    """Check that a model has the values that it had when it was watched."""
+    watched = []
+
+    def watch(model):
+        watched.append((model, copied(model)))
+
+    yield watch
+    assert watched
+    for model, before in watched:
+        assert_same(model.state_dict(), before)

@@ -2,14 +2,14 @@
 
 timm and transformers are written anew; the encoder of smp is NVIDIA's code.
 
-Random weights, BatchNorm statistics included. The names are mapped here, on
-their own, so that a mistake in the package's converters cannot hide itself.
+Random weights, BatchNorm statistics included, under names that are spelled by
+hand.
 """
 
-import re
 from dataclasses import replace
 
 import pytest
+import states
 import torch
 from reference import relative_error
 
@@ -24,25 +24,7 @@ precisions = pytest.mark.parametrize(
 )
 
 
-def renamed(state, rules):
-    """Apply each rule, a pattern and its replacement, to every name."""
-    out = {}
-    for name, value in state.items():
-        for pattern, replacement in rules:
-            name = re.sub(pattern, replacement, name)
-        out[name] = value
-    return out
-
-
 # timm: the encoder, stage by stage
-
-TIMM = [
-    (r"^stages\.0\.patch_embedding\.", "patch_embed."),
-    (r"\.patch_embedding\.", ".downsample."),
-    (r"\.reduce\.", ".sr."),
-    (r"\.ffn\.", ".mlp."),
-]
-
 
 NARROW = {"dims": (16, 32, 80, 128), "depths": (3, 6, 4, 3)}
 
@@ -70,7 +52,7 @@ def test_encoder_equals_timm(
     ours = MixTransformer(replace(PRESETS["b0"], **changes))
     randomize(ours).to(dtype).eval()
     theirs = timm.create_model(name, num_classes=0, **options)
-    theirs.load_state_dict(renamed(ours.state_dict(), TIMM), strict=True)
+    theirs.load_state_dict(states.timm(ours.state_dict()), strict=True)
     theirs.to(dtype).eval()
 
     images = torch.randn(1, 3, *size, dtype=dtype)
@@ -82,41 +64,21 @@ def test_encoder_equals_timm(
             assert relative_error(map_, x) < bound
 
 
+def test_encoder_equals_timm_features(randomize):
+    timm = pytest.importorskip("timm")
+    config = replace(PRESETS["b0"], expansion_ratios=(8, 8, 4, 4))
+    ours = randomize(MixTransformer(config)).double().eval()
+    theirs = timm.create_model("pvt_v2_b0", features_only=True)
+    theirs.load_state_dict(states.timm_features(ours.state_dict()))
+    theirs.double().eval()
+
+    images = torch.randn(1, 3, 61, 75, dtype=torch.float64)
+    with torch.no_grad():
+        for map_, x in zip(ours(images), theirs(images), strict=True):
+            assert relative_error(map_, x) < 1e-12
+
+
 # transformers: the logits
-
-TRANSFORMERS = [
-    (r"^encoder\.", "segformer."),
-    (r"\.patch_embedding\.proj\.", ".patch_embeddings.proj."),
-    (r"\.patch_embedding\.norm\.", ".patch_embeddings.layer_norm."),
-    (r"\.norm1\.", ".layernorm_before."),
-    (r"\.norm2\.", ".layernorm_after."),
-    (r"(stages\.\d)\.norm\.", r"\1.layer_norm."),
-    (r"\.attn\.([qkv]|proj)\.", r".attention.\1_proj."),
-    (r"\.proj_proj\.", ".o_proj."),
-    (
-        r"\.attn\.reduce\.",
-        ".attention.sequence_reduction.sequence_reduction.",
-    ),
-    (r"\.attn\.norm\.", ".attention.sequence_reduction.layer_norm."),
-    (r"\.ffn\.dwconv\.", ".mlp.dwconv.dwconv."),
-    (r"\.ffn\.", ".mlp."),
-    (r"^decoder\.unify\.(\d)\.", r"decode_head.linear_projections.\1.proj."),
-    (r"^decoder\.fuse\.", "decode_head.linear_fuse."),
-    (r"^decoder\.norm\.", "decode_head.batch_norm."),
-    (r"^decoder\.classify\.", "decode_head.classifier."),
-]
-
-
-def with_keys_and_values_apart(state):
-    out = {}
-    for name, value in state.items():
-        if ".attn.kv." in name:
-            keys, values = value.chunk(2)
-            out[name.replace(".kv.", ".k.")] = keys
-            out[name.replace(".kv.", ".v.")] = values
-        else:
-            out[name] = value
-    return out
 
 
 @sizes
@@ -139,8 +101,7 @@ def test_logits_equal_transformers(attention, dtype, bound, size, randomize):
     config = transformers.SegformerConfig(num_labels=150)
     config._attn_implementation = attention
     theirs = transformers.SegformerForSemanticSegmentation(config)
-    state = with_keys_and_values_apart(ours.state_dict())
-    theirs.load_state_dict(renamed(state, TRANSFORMERS), strict=True)
+    theirs.load_state_dict(states.transformers(ours.state_dict()), strict=True)
     theirs.to(dtype).eval()
     assert theirs.config._attn_implementation == attention
 
@@ -155,43 +116,25 @@ def test_logits_equal_transformers(attention, dtype, bound, size, randomize):
 
 # segmentation_models_pytorch: the logits, with the official eps
 
-SMP = [
-    (r"^encoder\.stages\.(\d)\.patch_embedding\.", r"encoder.patch_embed\1."),
-    (r"^encoder\.stages\.(\d)\.blocks\.", r"encoder.block\1."),
-    (r"^encoder\.stages\.(\d)\.norm\.", r"encoder.norm\1."),
-    (r"\.reduce\.", ".sr."),
-    (r"\.ffn\.dwconv\.", ".mlp.dwconv.dwconv."),
-    (r"\.ffn\.", ".mlp."),
-    (r"^decoder\.fuse\.", "decoder.fuse_stage.0."),
-    (r"^decoder\.norm\.", "decoder.fuse_stage.1."),
-    (r"^decoder\.classify\.", "segmentation_head.0."),
-]
-
-
-def with_their_stage_numbers(state):
-    """Stages count from 1, and the decoder's list starts at the deepest."""
-    out = {}
-    for name, value in state.items():
-        name = re.sub(
-            r"(?<=^encoder\.stages\.)\d", lambda m: str(int(m[0]) + 1), name
-        )
-        name = re.sub(
-            r"^decoder\.unify\.(\d)",
-            lambda m: f"decoder.mlp_stage.{3 - int(m[1])}.linear",
-            name,
-        )
-        out[name] = value
-    return out
-
 
 @precisions
-def test_logits_equal_smp(dtype, bound, randomize):
-    """Sizes that divide by 32 only: the others are refused there."""
+@pytest.mark.parametrize(
+    ("encoder", "names", "expansion_ratios"),
+    [
+        ("mit_b0", states.smp, (4, 4, 4, 4)),
+        ("tu-pvt_v2_b0", states.smp_with_timm, (8, 8, 4, 4)),
+    ],
+    ids=["mit", "pvt"],
+)
+def test_logits_equal_smp(
+    encoder, names, expansion_ratios, dtype, bound, randomize
+):
+    """Only for sides divisible by 32: smp refuses the others."""
     smp = pytest.importorskip("segmentation_models_pytorch")
-    ours = randomize(SegFormer.from_preset("b0")).to(dtype).eval()
-    theirs = smp.Segformer("mit_b0", encoder_weights=None, classes=150)
-    state = with_their_stage_numbers(ours.state_dict())
-    theirs.load_state_dict(renamed(state, SMP), strict=True)
+    ours = SegFormer.from_preset("b0", expansion_ratios=expansion_ratios)
+    randomize(ours).to(dtype).eval()
+    theirs = smp.Segformer(encoder, encoder_weights=None, classes=150)
+    theirs.load_state_dict(names(ours.state_dict()), strict=True)
     theirs.to(dtype).eval()
     theirs.segmentation_head[1] = torch.nn.Identity()  # upsampling by four
 

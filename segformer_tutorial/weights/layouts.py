@@ -1,35 +1,32 @@
 """The names that other projects give to our tensors, as tables.
 
-Each table is read from ours to theirs, so that for every tensor of the model
-we know where a file should have it. A file's layout is the one that explains
-most of its first stage.
+Each table leads from our names to theirs, so that for every tensor of the
+model we know where a file should have it. The layout of a file is the one that
+explains most of its first stage.
 
 No shape tells the stages' slices of `decoder.fuse.weight` apart. All layouts
-here keep the deepest stage first, as the model does, so it is copied as it is.
+here keep the deepest stage first, as the model does, so it is copied unchanged.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..config import SegFormerConfig
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be used: says which file and why."""
+from .files import WeightsError, some
 
 
 class Layout(NamedTuple):
     """How one project names our tensors.
 
-    encoder: what may stand before the names of the encoder.
-    decoder: how the names of the decoder begin.
-    names: pairs (ours, theirs), replaced in this order; what is alike is left
-    out. {i} is the stage counted from 0, {s} from 1 and {r} from the last;
-    {j} is the block; [a|b] are two tensors, joined in this order.
+    encoder: the prefixes of the encoder's names, first in a whole model, last
+    in an encoder alone.
+    decoder: the prefixes of the decoder's names.
+    names: pairs (ours, theirs), replaced in this order; names that are the
+    same are left out. {i} is the stage counted from 0, {s} from 1 and {r} from
+    the last; {j} is the block; [a|b] are two tensors, joined in this order.
     """
 
     name: str
@@ -131,13 +128,14 @@ LAYOUTS = (
     Layout("timm", ("",), (), TIMM),
     Layout(  # timm's features_only, and smp with such an encoder
         "timm features",
-        ("", "encoder.model."),
+        ("encoder.model.", ""),
         SMP,
         (*TIMM, ("stages.", "stages_"), *SMP_DECODER),
     ),
-    Layout("smp", ("encoder.",), SMP, OFFICIAL_ENCODER + SMP_DECODER),
+    Layout("smp", ("encoder.", ""), SMP, OFFICIAL_ENCODER + SMP_DECODER),
     Layout("mmsegmentation", ("backbone.", ""), HEAD, MMSEG_ENCODER),
 )
+ENCODERS_ONLY = ("timm", "mmsegmentation")
 # One name of each kind in the first stage, to recognise a layout by.
 PROBES = (
     "patch_embedding.proj",
@@ -150,44 +148,25 @@ PROBES = (
     "blocks.0.ffn.dwconv",
     "norm",
 )
-DROPPED = (
-    (r"(head|classifier|classification_head)\..*", "the image classifier"),
-    (r"decode_head\.conv_seg\..*", "a layer that is never used"),
-)
-NOT_OURS = (
-    "its head is mmsegmentation's, another network: a norm and a ReLU for "
-    "each stage, stages in the order 1 to 4. No conversion exists. The encoder "
-    "is the same: load_weights(model.encoder, ...)"
-)
 
 
-def merge_kv(key: Tensor, value: Tensor) -> Tensor:
-    """Keys first, then values: `c ...` and `c ...` -> `2c ...`."""
-    if key.shape != value.shape:
-        raise ValueError("keys and values must have one shape")
-    return torch.cat([key, value])
+def full_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the tensors of an encoder the names that they have in a SegFormer.
 
-
-def split_qkv(qkv: Tensor) -> tuple[Tensor, Tensor]:
-    """Queries, then keys and values: `3c ...` -> `c ...` and `2c ...`."""
-    c = len(qkv) // 3
-    return qkv[:c], qkv[c:]
-
-
-def convert(name: str, keys: list[str], parts: list[Tensor]) -> Tensor:
-    """Make our tensor of the one or two that a file has for it."""
-    if len(parts) == 2:
-        return merge_kv(*parts)
-    x = parts[0]
-    if "in_proj_" in keys[0]:
-        return split_qkv(x)[0 if ".attn.q." in name else 1]
-    if ".ffn.fc" in name and x.shape[2:] == (1, 1):  # a 1 x 1 convolution
-        return x.flatten(1)
-    return x
+    Raises TypeError for the tensors of anything else.
+    """
+    if state and all(name.startswith("stages.") for name in state):
+        return {f"encoder.{name}": x for name, x in state.items()}
+    if not all(name.startswith(("encoder.", "decoder.")) for name in state):
+        raise TypeError(
+            "expected a SegFormer or a MixTransformer, got tensors called "
+            f"{some(state, limit=2)}"
+        )
+    return dict(state)
 
 
 def theirs(name: str, layout: Layout, prefix: str) -> list[str]:
-    """Our name as a layout spells it; two names where it has two tensors."""
+    """The name of our tensor in a layout; two where it has two tensors."""
     if name.startswith("encoder."):
         name = name.removeprefix("encoder.")
     else:
@@ -204,7 +183,7 @@ def theirs(name: str, layout: Layout, prefix: str) -> list[str]:
 
 
 def recognise(state: Mapping[str, Tensor], where: str) -> tuple[Layout, str]:
-    """The layout, and the encoder's prefix, that most of the names have."""
+    """The layout and the prefix of the encoder that explain most names."""
 
     def hits(pair: tuple[Layout, str]) -> int:
         names = [theirs(f"encoder.stages.0.{x}.weight", *pair) for x in PROBES]
@@ -220,153 +199,41 @@ def recognise(state: Mapping[str, Tensor], where: str) -> tuple[Layout, str]:
     return best
 
 
-class Match(NamedTuple):
-    """A tensor for each of our names, and what came of all the others."""
+def to_layout(state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
+    """Give our tensors the names that they have in another project.
 
-    layout: str
-    tensors: dict[str, Tensor]
-    kept: list[str]
-    dropped: dict[str, str]
+    state: the state dict of a SegFormer or of a MixTransformer.
+    layout: the name of one of `LAYOUTS`.
 
-
-def match(
-    targets: Mapping[str, Tensor],
-    state: Mapping[str, Tensor],
-    where: str,
-    *,
-    new_classifier: bool = False,
-) -> Match:
-    """Find a tensor for every target, a name in our SegFormer.
-
-    Raises WeightsError that lists all that is missing, left over or misshapen.
+    `load_weights` is the inverse. Tensors are split, joined and reshaped where
+    the layout asks for it, and may share memory with ours. Raises ValueError
+    for another layout, WeightsError for a decoder where the layout has none
+    that fits, TypeError for the state dict of another network.
     """
-    layout, prefix = recognise(state, where)
-    dropped = {
-        key: reason
-        for key in state
-        for pattern, reason in DROPPED
-        if re.fullmatch(pattern, key)
-    }
-    head = [key for key in state if key.startswith(layout.decoder)]
-    head = [key for key in head if key not in dropped]
-    if not any(name.startswith("decoder.") for name in targets):
-        dropped.update(dict.fromkeys(head, "the model is an encoder"))
-    elif head and layout.name == "mmsegmentation":
-        raise WeightsError(f"{where}: {NOT_OURS}")
-
-    tensors, kept, used = {}, [], set()
-    problems = {"missing": [], "unexpected": [], "misshapen": []}
-    for name, target in targets.items():
-        keys = theirs(name, layout, prefix)
-        here = "" if keys == [name] else f" (here {name})"
-        absent = [key for key in keys if key not in state]
-        if name.startswith("decoder.") and not head:
-            kept.append(name)
-            continue
-        used.update(keys)
-        if name.startswith("decoder.classify.") and new_classifier:
-            kept.append(name)
-            dropped.update((key, "a new one is asked for") for key in keys)
-        elif absent and name.endswith(".num_batches_tracked"):
-            kept.append(name)  # a counter that old files do not have
-        elif absent:
-            problems["missing"].append(" and ".join(absent) + here)
-        else:
-            parts = [state[key] for key in keys]
-            try:
-                tensors[name] = convert(name, keys, parts)
-                fits = _kind(tensors[name]) == _kind(target)
-            except (RuntimeError, TypeError, ValueError):
-                fits = False
-            if not fits:
-                got = " and ".join(_kind(part) for part in parts)
-                problems["misshapen"].append(
-                    f"{' and '.join(keys)}{here}: "
-                    f"expected {_kind(target)}, got {got}"
-                )
-    problems["unexpected"] = [
-        key for key in state if key not in used and key not in dropped
-    ]
-    if any(problems.values()):
-        lines = [
-            f"{where}: does not fit the model, which stays as it was "
-            f"({layout.name} layout)"
-        ]
-        lines += [
-            f"{what} ({len(names)}): {some(names, '; ')}"
-            for what, names in problems.items()
-            if names
-        ]
-        misshapen = problems["misshapen"]
-        if misshapen and all("decoder.classify" in x for x in misshapen):
-            lines.append(
-                "other classes? new_classifier=True keeps the model's own "
-                "last layer"
-            )
-        elif misshapen:
-            lines.append("config_from_weights tells which config would fit")
-        raise WeightsError("\n".join(lines))
-    dropped = {key: dropped[key] for key in state if key in dropped}
-    return Match(layout.name, tensors, kept, dropped)
-
-
-def config_of(
-    state: Mapping[str, Tensor], where: str, **changes
-) -> SegFormerConfig:
-    """Read off the config; see `weights.config_from_weights`."""
-    layout, prefix = recognise(state, where)
-
-    def shape(name: str) -> tuple[int, ...]:
-        keys = theirs(f"{name}.weight", layout, prefix)
-        return tuple(state[keys[0]].shape) if keys[0] in state else ()
-
-    values = {}
-    stage = "encoder.stages.0"
-    try:
-        head_dim, in_channels = shape(f"{stage}.patch_embedding.proj")[:2]
-        if head_dim not in (32, 64) and "num_heads" not in changes:
-            raise ValueError("give num_heads, which no tensor tells")
-        values["in_channels"] = in_channels
-        i = 0
-        while patch := shape(f"{stage}.patch_embedding.proj"):
-            dim, depth, block = patch[0], 0, f"{stage}.blocks.0"
-            while shape(f"{stage}.blocks.{depth}.norm1"):
-                depth += 1
-            hidden = shape(f"{block}.ffn.dwconv")[0]
-            expansion = hidden / dim if hidden % dim else hidden // dim
-            for key, value in {
-                "dims": dim,
-                "depths": depth,
-                "num_heads": max(1, dim // head_dim),
-                "reduction_ratios": (shape(f"{block}.attn.reduce") or (1,))[-1],
-                "expansion_ratios": expansion,
-                "patch_sizes": patch[-1],
-                "strides": 2 if i else 4,
-            }.items():
-                values.setdefault(key, []).append(value)
-            i += 1
-            stage = f"encoder.stages.{i}"
-        values["decoder_dim"] = 256 if sum(values["depths"]) == 8 else 768
-        if fuse := shape("decoder.fuse"):
-            values["decoder_dim"] = fuse[0]
-            values["num_classes"] = shape("decoder.classify")[0]
-        return SegFormerConfig(**{**values, **changes})
-    except (IndexError, ValueError, ZeroDivisionError) as error:
+    known = {x.name: x for x in LAYOUTS}
+    if layout not in known:
+        raise ValueError(
+            f"layout must be one of {', '.join(known)}, got {layout!r}"
+        )
+    spelled = known[layout]
+    state = full_names(state)
+    whole = any(name.startswith("decoder.") for name in state)
+    if whole and layout in ENCODERS_ONLY:
         raise WeightsError(
-            f"{where}: no config can be read off: {error}"
-        ) from error
-
-
-def _kind(x: Tensor) -> str:
-    """What has to agree: the shape, and that the numbers are floats, dense."""
-    kind = "" if x.is_floating_point() else f" {x.dtype}"
-    if x.layout != torch.strided:
-        kind += f" {x.layout}"
-    return f"{tuple(x.shape)}{kind}"
-
-
-def some(names: Iterable[str], separator: str = ", ", limit: int = 5) -> str:
-    """The first names, and how many there are beyond them."""
-    names = list(names)
-    more = f"{separator}and {len(names) - limit} more" if names[limit:] else ""
-    return separator.join(names[:limit]) + more
+            f"the {layout} layout has no place for our decoder: give the "
+            "state dict of model.encoder"
+        )
+    renamed = {}
+    for name, x in state.items():
+        keys = theirs(name, spelled, spelled.encoder[0 if whole else -1])
+        if len(keys) == 2:
+            renamed.update(zip(keys, x.chunk(2), strict=True))
+            continue
+        if "in_proj_" in keys[0]:
+            if ".attn.kv." in name:
+                continue  # joined to the queries
+            x = torch.cat([x, state[name.replace(".attn.q.", ".attn.kv.")]])
+        elif ".ffn.layers." in keys[0] and x.ndim == 2:  # a 1 x 1 convolution
+            x = x[:, :, None, None]
+        renamed[keys[0]] = x
+    return renamed
