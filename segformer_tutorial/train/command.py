@@ -31,17 +31,21 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[TrainConfig, bool]:
     found, unknown = parser.parse_known_args(arguments)
     if unknown:
         flag = next((x for x in unknown if x.startswith("-")), unknown[0])
-        known = [x for a in parser._actions for x in a.option_strings]
+        known = ["--help", "--config", "--resume"]
+        known += [flag_of(x.name) for x in fields(TrainConfig)]
         parser.error(f"unknown {flag}{near(flag.split('=')[0], known)}")
     flags = vars(found)
     path, run = flags.pop("config"), flags.pop("resume")
     if run is not None:
-        others = [*(["config"] if path else []), *(flags.keys() - {"steps"})]
+        others = [
+            *(["config"] if path else []),
+            *sorted(flags.keys() - {"steps"}),
+        ]
         if others:
             parser.error(
                 "--resume takes its settings from the run's config.json and "
                 "goes with --steps alone; leave out "
-                + ", ".join(f"--{name.replace('_', '-')}" for name in others)
+                + ", ".join(map(flag_of, others))
             )
         return resumed(run, flags.get("steps")), True
     if path is None and not flags.keys() & {"data", "dataset"}:
@@ -122,8 +126,13 @@ def add_flag(group, known: Field) -> None:
         options["metavar"] = known.metadata.get("metavar") or (
             "|".join(filter(None, choices)) if choices else kinds(known.type)
         )
-    flag = "--" + known.name.replace("_", "-")
-    group.add_argument(flag, help=text.replace("%", "%%"), **options)
+    text = text.replace("%", "%%")
+    group.add_argument(flag_of(known.name), help=text, **options)
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field."""
+    return "--" + name.replace("_", "-")
 
 
 def reader(kind: Any) -> Callable[[str], Any]:

@@ -38,12 +38,13 @@ def describe(kind: Any) -> str:
 
 def fits(value: Any, kind: Any) -> bool:
     """Is the value of the type? A list is a tuple, a whole number a float."""
-    if kind in (int, float) and isinstance(value, bool):
-        return False
     for each in alternatives(kind):
         if inner := element(each):
             if isinstance(value, list | tuple):
                 return all(fits(x, inner) for x in value)
+        elif isinstance(value, bool):  # which Python takes for an int, too
+            if each is bool:
+                return True
         elif isinstance(value, int | float if each is float else each):
             return True
     return False
