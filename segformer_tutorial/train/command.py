@@ -3,7 +3,7 @@
 import argparse
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[TrainConfig, bool]:
                 "goes with --steps alone; leave out "
                 + ", ".join(map(flag_of, others))
             )
-        return resumed(run, flags.get("steps")), True
+        changes = flags | {"output": str(run)}
+        return config_from(run / "config.json", changes), True
     if path is None and not flags.keys() & {"data", "dataset"}:
         path = data_folder().parent / "configs" / "scenes.json"
     return config_from(path, flags), False
@@ -63,23 +64,6 @@ def config_from(path: Path | None, flags: dict[str, Any]) -> TrainConfig:
         return TrainConfig(**values | flags)
     except TrainError as error:  # of the file, or of the two together
         raise TrainError(f"{path}: {error}" if path else error) from error
-
-
-def resumed(run: Path, steps: int | None) -> TrainConfig:
-    """The settings with which a run goes on, for more steps if so wanted."""
-    config = config_from(run / "config.json", {"output": str(run)})
-    if steps is None or steps == config.steps:
-        return config
-    if steps < config.steps:
-        raise TrainError(
-            f"{run}: a resumed run cannot have fewer steps, got {steps} "
-            f"instead of {config.steps}"
-        )
-    print(
-        f"{run}: goes on to step {steps} instead of {config.steps}; from here "
-        f"on the learning rate follows the schedule of {steps} steps"
-    )
-    return replace(config, steps=steps)
 
 
 def command_line() -> argparse.ArgumentParser:
