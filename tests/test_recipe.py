@@ -1,6 +1,8 @@
 """The loss, the groups and the schedule do what the official configs say."""
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch.nn.functional as F
 
 from segformer_tutorial import SegFormer
 from segformer_tutorial.train.recipe import (
+    freeze,
     learning_rate_factor,
     parameter_groups,
     segmentation_loss,
@@ -100,3 +103,21 @@ def test_schedule():
     assert learning_rate_factor(0, steps=10, warmup=0) == 1.0
     squared = learning_rate_factor(50, steps=100, warmup=0, power=2)
     assert squared == pytest.approx(0.25)
+
+
+def test_frozen_modules_stay_in_evaluation_mode(tiny):
+    """Whatever calls `train`, and in copies too, which are of their own."""
+    model = SegFormer(tiny)
+    freeze(model.encoder)
+    for each in (
+        model,
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+    ):
+        for mode in (True, False, True):
+            each.train(mode)
+            assert each.encoder.train(mode) is each.encoder
+            assert each.training is each.decoder.norm.training is mode
+            assert not any(part.training for part in each.encoder.modules())
+        assert not any(p.requires_grad for p in each.encoder.parameters())
+        assert all(p.requires_grad for p in each.decoder.parameters())

@@ -1,14 +1,22 @@
 """Train a SegFormer: `python -m segformer_tutorial.train --help`."""
 
 from .checkpoints import newest_checkpoint
-from .loop import build_model, train
-from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
-from .settings import TrainConfig, TrainError, model_config, parse
+from .command import parse
+from .recipe import (
+    freeze,
+    learning_rate_factor,
+    parameter_groups,
+    segmentation_loss,
+)
+from .settings import TrainConfig, TrainError, model_config
+from .start import build_loss, build_model
 
 __all__ = [
     "TrainConfig",
     "TrainError",
+    "build_loss",
     "build_model",
+    "freeze",
     "learning_rate_factor",
     "model_config",
     "newest_checkpoint",
@@ -17,3 +25,12 @@ __all__ = [
     "segmentation_loss",
     "train",
 ]
+
+
+def __getattr__(name: str):
+    # The loop needs the packages of the extra "train"; --help does not.
+    if name == "train":
+        from .loop import train
+
+        return train
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,21 +2,35 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from .loop import train
-from .settings import TrainError, parse
+from .checkpoints import last_checkpoint
+from .command import parse
+from .settings import TrainError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says; return 0, or 1 after an error."""
+    """Train as the command line says.
+
+    Returns 0, 1 after an error, 130 after Ctrl-C; a command line that cannot
+    be read exits with 2.
+    """
     try:
         config, resume = parse(arguments)
+        try:
+            from .loop import train
+        except ModuleNotFoundError as error:
+            raise TrainError(
+                f'training needs the extra "train" ({error}): in a clone '
+                'pip install -e ".[train]"'
+            ) from error
         train(config, resume=resume)
     except (TrainError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; --resume goes on from the last checkpoint")
+        stopped = last_checkpoint(Path(config.output))
+        print(f"stopped. {stopped}", file=sys.stderr)
         return 130
     return 0
 

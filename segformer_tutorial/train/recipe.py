@@ -1,4 +1,6 @@
-"""The official training recipe in three functions: loss, groups, schedule."""
+"""The official training recipe: loss, parameter groups, learning rate."""
+
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ NORMS = (nn.LayerNorm, nn.BatchNorm2d, nn.SyncBatchNorm)
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy over the pixels that are not void; 0 if all are.
 
-    The scores, `b k h' w'`, are resized to the labels, `b h w` in 0..k-1 or
+    The logits, `b k h' w'`, are resized to the labels, `b h w` in 0..k-1 or
     255. Source: the official code, which divides by the number of all pixels,
     void included; here it is the number of those that count.
     """
@@ -29,11 +31,12 @@ def parameter_groups(
     weight_decay: float,
     head_lr_factor: float = 10.0,
 ) -> list[dict]:
-    """All parameters in four groups for an optimizer.
+    """The trainable parameters in four groups for an optimizer.
 
-    Norms do not decay, and the decoder learns `head_lr_factor` times faster.
-    Source: the official configs (where the decoder's BatchNorm does decay,
-    because they find norms by name).
+    Norm layers have no weight decay, and the learning rate of the decoder is
+    `head_lr_factor` times that of the encoder. Frozen parameters are left
+    out. Source: the official configs (where the decoder's BatchNorm does
+    decay, because they find norms by name).
     """
     norms = {
         id(p)
@@ -58,11 +61,25 @@ def parameter_groups(
 def learning_rate_factor(
     step: int, *, steps: int, warmup: int, power: float = 1.0
 ) -> float:
-    """What the learning rates are multiplied by at a step, counted from 0.
+    """The factor of all learning rates at a step, counted from 0.
 
-    A polynomial from 1 down to 0 at `steps`, and over the first `warmup`
-    steps that polynomial times a line from 0 to 1.
+    Polynomial decay from 1 to 0 at `steps`, multiplied over the first
+    `warmup` steps by a linear warm-up from 0 to 1.
     Source: the official configs, with `power` 1 and `warmup` 1500.
     """
     factor = (1 - step / steps) ** power
     return factor * min(1.0, (step + 1) / (warmup + 1))
+
+
+def freeze(module: nn.Module) -> None:
+    """Keep a module as it is: no gradients, and always in evaluation mode.
+
+    `train()`, on it or on a module around it, no longer changes its mode.
+    """
+    module.requires_grad_(False).eval()
+    module.train = partial(_keep_mode, module)
+
+
+def _keep_mode(module: nn.Module, mode: bool = True) -> nn.Module:
+    """Stands in for `train` of a frozen module."""
+    return module
