@@ -85,13 +85,15 @@ def _ranges(values: Mapping[int, int]) -> list[str]:
     return [f"{a}..{b}" if a < b else f"{a}" for a, b in found]
 
 
-def read_image(path: str | os.PathLike) -> Tensor:
+def read_image(path: str | os.PathLike, *, channels: int = 3) -> Tensor:
     """Read a picture as RGB: `3 h w` in 0..255, uint8.
 
     Grey and palette pictures become RGB, transparency is dropped, 16 bits
     become 8, and a photo is turned the way its camera noted. Raises DataError.
     """
     image = _open(path)
+    if channels != 3:
+        raise DataError(f"{path}: 3 channels expected, got {channels}")
     if image.mode.startswith("I"):  # Pillow would clip 16 bits, not scale them
         grey = torch.from_numpy(_numpy(image).astype("float64"))
         if grey.min() < 0 or grey.max() > 65535:
@@ -283,6 +285,22 @@ READERS = {
     "cityscapes": read_cityscapes,
     "ade20k": read_ade20k,
 }
+
+
+def read(
+    dataset: str,
+    root: str | os.PathLike,
+    split: str,
+    *,
+    labels: str = "",
+    channels: int = 3,
+) -> LabelledImages:
+    """Open a data set of any layout."""
+    if labels or channels != 3:
+        raise DataError(f"not yet: labels {labels!r}, {channels} channels")
+    return READERS[dataset](root, split)
+
+
 VOC_CLASSES = (
     "background",
     "aeroplane",

@@ -1,6 +1,6 @@
 """What happens to a picture and its labels before the network sees them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -66,7 +66,13 @@ def train_transform(
     )
 
 
-def eval_transform(image: Tensor, *, short_side: int | None = None) -> Tensor:
+def eval_transform(
+    image: Tensor,
+    *,
+    short_side: int | None = None,
+    mean: Sequence[float] = MEAN,
+    std: Sequence[float] = STD,
+) -> Tensor:
     """Normalise, with sides that are multiples of 32: `3 h w` -> `3 h' w'`.
 
     The sides are rounded up, those of the picture or, if `short_side` is
@@ -77,7 +83,7 @@ def eval_transform(image: Tensor, *, short_side: int | None = None) -> Tensor:
     h, w = scaled(image.shape[-2:], 1.0, short_side)
     image = F.resize(image, [-h // 32 * -32, -w // 32 * -32])
     image = F.to_dtype(image, torch.float32, scale=True)
-    return F.normalize(image, [m / 255 for m in MEAN], [s / 255 for s in STD])
+    return F.normalize(image, [m / 255 for m in mean], [s / 255 for s in std])
 
 
 def scaled(

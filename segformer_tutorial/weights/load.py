@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import SegFormerConfig
+from ..data import Task, task_of
 from ..model import SegFormer
 from .layouts import WeightsError, config_of, match, some
 
@@ -132,7 +133,9 @@ def load_weights(
     )
 
 
-def save_weights(model: SegFormer, path: str | os.PathLike) -> None:
+def save_weights(
+    model: SegFormer, path: str | os.PathLike, *, task: Task | None = None
+) -> None:
     """Write a SegFormer with its config to a .safetensors file.
 
     The file appears whole or not at all; one that stands there stays until
@@ -155,6 +158,9 @@ def save_weights(model: SegFormer, path: str | os.PathLike) -> None:
     }
     config = json.dumps(asdict(config))
     metadata = {"format": FORMAT, "version": VERSION, "config": config}
+    task = task_of(model) if task is None else task
+    if task is not None:
+        metadata["task"] = task.to_json()
     target = path.resolve()  # where a link leads
     temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
@@ -185,6 +191,8 @@ def load_model(path: str | os.PathLike) -> SegFormer:
         raise WeightsError(f"{path}: missing: {some(result.kept)}")
     tensors = {name: x.clone() for name, x in result.tensors.items()}
     model.load_state_dict(tensors, assign=True)
+    if "task" in found.metadata:
+        model.task = Task.from_json(found.metadata["task"])
     return model.eval()
 
 
