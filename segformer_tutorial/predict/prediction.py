@@ -133,7 +133,9 @@ def check_options(
         "stride": stride,
     }.items():
         if value is not None and not at_least_one(value):
-            raise ValueError(f"{name} must be at least 1, got {value!r}")
+            raise ValueError(
+                f"{name} must be an integer, at least 1, got {value!r}"
+            )
     if size is not None and not (
         isinstance(size, Sequence)
         and len(size) == 2
