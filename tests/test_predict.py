@@ -207,6 +207,17 @@ class TestTask:
         own, half = (64, 96), (32, 64)  # rounded up to multiples of 32
         assert model.sizes == [own, half, half, own, own]
 
+    def test_of_a_model_that_is_wrapped(self, image):
+        model = Colour()
+        model.task = Task(classes=COLOURS, short_side=32)
+        predict(nn.DataParallel(model), image)
+        assert model.sizes == [(32, 64)]
+
+    def test_something_else_of_that_name(self, net, image):
+        expected = predict(net, image)
+        net.task = "segment"
+        assert torch.equal(predict(net, image), expected)
+
     def test_channels(self, tiny):
         """Four of them, as for RGB and infrared."""
         from dataclasses import replace
@@ -296,7 +307,7 @@ class TestModel:
                 predict(Other(), image, **options)
 
     def test_something_that_is_no_model(self, image):
-        with pytest.raises(TypeError, match="must be a module, got 'b0'"):
+        with pytest.raises(TypeError, match="must be a module, got str"):
             predict("b0", image)
 
     def test_weights_that_are_not_finite(self, net, image):
@@ -450,6 +461,20 @@ class TestWindows:
         predict(model, image, window=48, stride=32)
         assert len(by_default) == len(model.seen)
         assert all(map(torch.equal, by_default, model.seen))
+
+
+@pytest.mark.parametrize(
+    ("picture", "options"),
+    [
+        (torch.zeros(3, 64, 96, dtype=torch.uint8), {"scales": (1.0, 750)}),
+        (torch.zeros(3, 1, 9000, dtype=torch.uint8), {"short_side": 512}),
+    ],
+)
+def test_size_that_takes_all_memory(picture, options):
+    model = Colour()
+    with pytest.raises(ValueError, match="at most 268,435,456 are allowed"):
+        predict(model, picture, **options)
+    assert not model.seen
 
 
 @pytest.mark.parametrize(

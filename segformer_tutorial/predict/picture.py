@@ -36,8 +36,10 @@ def picture_tensor(picture: Any, *, channels: int = 3) -> Tensor:
             "picture must be a path, a PIL picture, an array or a tensor, "
             f"got {type(picture).__name__}"
         )
+    if images.is_floating_point():
+        images = images.float()
     check_picture(images, channels)
-    return images if images.dtype == torch.uint8 else images.float()
+    return images
 
 
 def from_pil(image: Image.Image, channels: int) -> Tensor:
@@ -45,7 +47,8 @@ def from_pil(image: Image.Image, channels: int) -> Tensor:
     image = ImageOps.exif_transpose(image)
     if image.mode[0] in "IF":  # as RGB, Pillow would clip and not scale them
         raise ValueError(
-            f"a PIL picture must have 8 bits a channel, got mode {image.mode}"
+            f"a PIL picture must have 8 bits a channel, got mode {image.mode}; "
+            "a file with 16 bits can be given as its path"
         )
     image.info.pop("transparency", None)  # dropped, as in read_image
     if channels in (1, 3):

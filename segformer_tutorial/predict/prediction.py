@@ -16,6 +16,8 @@ from ..model import labels_from_logits
 from .network import evaluation_mode, logits_of, normalization
 from .windows import check_window, sliding_logits
 
+MAX_PIXELS = 2**28
+
 
 @torch.no_grad()
 def predict(
@@ -55,7 +57,7 @@ def predict(
     from .picture import picture_tensor
 
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a module, got {model!r}")
+        raise TypeError(f"model must be a module, got {type(model).__name__}")
     check_options(
         size=size,
         short_side=short_side,
@@ -69,21 +71,20 @@ def predict(
     size = tuple(batch.shape[2:] if size is None else size)
     task = task_of(model)
     base = short_side or (task and task.short_side) or min(batch.shape[2:])
+    sides = [max(1, round(base * scale)) for scale in scales]
+    check_pixels(batch.shape[2:], max(sides))
     parameter = next(model.parameters(), torch.empty(0))
     network = partial(logits_of, model)
     if window is not None:
         stride = stride or max(1, window * 2 // 3)
         network = partial(sliding_logits, model, window=window, stride=stride)
 
-    def logits(scale: float, mirrored: bool) -> Tensor:
-        side = max(1, round(base * scale))
+    def logits(side: int, mirrored: bool) -> Tensor:
         x = eval_transform(batch, short_side=side, mean=mean, std=std)
         x = x.to(parameter.device, parameter.dtype)
         return network(x.flip(3)).flip(3) if mirrored else network(x)
 
-    passes = list(
-        itertools.product(scales, (False, True) if flip else (False,))
-    )
+    passes = list(itertools.product(sides, (False, True) if flip else (False,)))
     with evaluation_mode(model):
         if len(passes) == 1:
             labels = labels_from_logits(logits(*passes[0]), size)
@@ -108,6 +109,16 @@ def add_probabilities(
     x.exp_()
     x /= x.sum(1, keepdim=True)
     return x if total is None else total.add_(x)
+
+
+def check_pixels(size: Sequence[int], short_side: int) -> None:
+    """Raise ValueError before a wrong scale takes all memory."""
+    h, w = (round(side * short_side / min(size)) for side in size)
+    if h * w > MAX_PIXELS:
+        raise ValueError(
+            f"the network would see {h} x {w} pixels (h x w), and at most "
+            f"{MAX_PIXELS:,} are allowed: choose a smaller short_side or scale"
+        )
 
 
 def check_options(
