@@ -1,41 +1,41 @@
-"""Evaluation: windows, scales and flips against what they should equal."""
+"""Evaluation of a data set, as a function and as a command."""
+
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 pytest.importorskip("torchvision")
+pytest.importorskip("safetensors")
 import numpy as np
 from PIL import Image
 
+import segformer_tutorial
 from segformer_tutorial import SegFormer
-from segformer_tutorial.data import read_folder
-from segformer_tutorial.data.transforms import eval_transform
-from segformer_tutorial.evaluate import (
-    evaluate,
-    main,
-    predict_labels,
-    sliding_logits,
-)
+from segformer_tutorial.data import Task, read_folder
+from segformer_tutorial.evaluate import ConfusionMatrix, evaluate, table
+from segformer_tutorial.evaluate.__main__ import main
 from segformer_tutorial.weights import save_weights
+
+NAMES = ("red", "green", "blue")
 
 
 class Colour(nn.Module):
-    """Scores are the three colours of a pixel, at a quarter of the size."""
+    """Logits are the three colours of a pixel, at a quarter of the size."""
 
     def __init__(self):
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
         self.sizes = []
 
     def forward(self, x):
         self.sizes.append(tuple(x.shape[2:]))
-        return self.scale * nn.functional.avg_pool2d(x, 4)
-
-
-@pytest.fixture
-def image():
-    return torch.randint(256, (3, 64, 96), dtype=torch.uint8)
+        return nn.functional.avg_pool2d(x, 4)
 
 
 @pytest.fixture
@@ -50,115 +50,276 @@ def root(tmp_path):
             folder = tmp_path / kind / "val"
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(array).save(folder / f"{k}.png")
-    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n")
+    name_classes(tmp_path, NAMES)
     return tmp_path
 
 
-def test_labels_are_the_model_s(tiny, randomize, image):
-    model = randomize(SegFormer(tiny)).eval()
-    expected = model.predict(eval_transform(image)[None])[0]
-    assert torch.equal(predict_labels(model, image), expected)
+def name_classes(root, names) -> None:
+    (root / "classes.txt").write_text("\n".join(names), encoding="utf-8")
 
 
-def test_labels_have_the_size_asked_for(image):
-    model = Colour()
-    assert predict_labels(model, image[:, :50, :70]).shape == (50, 70)
-    assert predict_labels(model, image, size=(33, 20)).shape == (33, 20)
-    predict_labels(model, image, short_side=32)
-    assert model.sizes == [(64, 96), (64, 96), (32, 64)]
+@pytest.fixture
+def write(tiny, tmp_path):
+    """Write a model of three classes, and say where it is."""
+
+    def writing(names=NAMES, **task) -> Path:
+        torch.manual_seed(0)
+        path = tmp_path / "model.safetensors"
+        net = SegFormer(replace(tiny, num_classes=len(NAMES)))
+        found = Task(classes=names, **task) if names else None
+        save_weights(net, path, task=found)
+        return path
+
+    return writing
 
 
-def test_flip_and_scales_of_a_model_that_does_not_care(image):
-    """Large areas of colour: any scale and either side give the same."""
-    image = torch.zeros(3, 64, 96, dtype=torch.uint8)
-    image[0, :, :32], image[1, :, 32:64], image[2, :, 64:] = 255, 255, 255
-    expected = torch.arange(3).repeat_interleave(32).expand(64, 96)
-    for options in (
-        {},
-        {"flip": True},
-        {"scales": (0.5, 1.0, 2.0), "flip": True},
-        {"window": 32, "stride": 20},
+@pytest.fixture
+def command(root, capsys):
+    """Run the command on the data, and return its status and its output."""
+
+    def running(model, *flags):
+        arguments = [model, "--data", root, "--device", "cpu", *flags]
+        try:
+            status = main([str(x) for x in arguments])
+        except SystemExit as end:
+            status = end.code
+        return (status, *capsys.readouterr())
+
+    return running
+
+
+class TestEvaluate:
+    def test_data_set(self, root):
+        model = Colour().train()
+        matrix = evaluate(model, read_folder(root, "val"))
+        assert model.training
+        assert matrix.counts.sum() == 5 * (40 * 56 - 9)
+        assert matrix.mean_iou > 0.9
+
+    def test_parts_add_up(self, root):
+        model, dataset = Colour(), read_folder(root, "val")
+        whole = evaluate(model, dataset).counts
+        parts = [
+            evaluate(model, dataset, indices=range(k, 5, 2)).counts
+            for k in range(2)
+        ]
+        assert torch.equal(sum(parts), whole)
+
+    def test_options_are_those_of_predict(self, root):
+        model, dataset = Colour(), read_folder(root, "val")
+        evaluate(model, dataset, indices=[0], scales=(1.0, 2.0), flip=True)
+        assert model.sizes == [(64, 64)] * 2 + [(96, 128)] * 2
+        with pytest.raises(TypeError, match="chunk"):
+            evaluate(model, dataset, chunk=3)
+
+    def test_short_side_of_the_task(self, root):
+        model, dataset = Colour(), read_folder(root, "val")
+        model.task = Task(classes=NAMES, short_side=160)
+        evaluate(model, dataset, indices=[0])
+        evaluate(model, dataset, indices=[0], short_side=32)
+        assert model.sizes == [(160, 224), (32, 64)]
+
+
+class TestTable:
+    def test_numbers(self):
+        matrix = ConfusionMatrix(3)
+        matrix.update(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]))
+        head, red, green, blue, mean, pixels = table(matrix, NAMES).splitlines()
+        assert head.split() == ["IoU", "accuracy", "share", "of", "pixels"]
+        assert red.split() == ["red", "0.5000", "1.0000", "0.2500"]
+        assert green.split() == ["green", "0.6667", "0.6667", "0.7500"]
+        assert blue.split() == ["blue", "nan", "nan", "0.0000"]
+        assert mean.split() == ["mean", "0.5833", "0.8333"]
+        assert pixels == "pixel accuracy 0.7500"
+
+    def test_names_of_another_number(self):
+        with pytest.raises(ValueError, match="3 names, .* got 2"):
+            table(ConfusionMatrix(3), NAMES[:2])
+
+
+class TestCommand:
+    def test_table(self, command, write, root):
+        status, out, err = command(write(), "--flip")
+        assert status == 0
+        assert "5 pictures" in out and "split val, at their own size" in out
+        dataset = read_folder(root, "val")
+        net = segformer_tutorial.weights.load_model(write())
+        expected = table(evaluate(net, dataset, flip=True), NAMES)
+        assert out.endswith(expected + "\n")
+        assert "error" not in err and "note" not in err
+
+    def test_short_side_is_that_of_training(self, command, write):
+        status, as_trained, _ = command(write(short_side=96))
+        assert status == 0
+        assert "shorter side 96 pixels, as in training" in as_trained
+        _, as_told, _ = command(write(), "--short-side", 96)
+        assert "shorter side 96 pixels\n" in as_told
+        _, own, _ = command(write())
+        rows = [text.partition("\n")[2] for text in (as_trained, as_told, own)]
+        assert rows[0] == rows[1] != rows[2]
+
+    def test_names_in_another_order(self, command, write, root):
+        """Right numbers under wrong names, if nobody compared."""
+        model = write(("red", "blue", "green"))
+        status, out, err = command(model)
+        assert status == 1 and not out
+        assert "class 1 is 'blue' in" in err and "and 'green' in" in err
+        status, out, _ = command(model, "--ignore-names")
+        assert status == 0
+        rows = [line.split()[0] for line in out.splitlines()[2:5]]
+        assert rows == list(NAMES)
+
+    def test_another_number_of_classes(self, command, write, root):
+        name_classes(root, [*NAMES, "grey"])
+        for flags in ((), ("--ignore-names",)):
+            status, _, err = command(write(), *flags)
+            assert status == 1
+            assert "has 3 classes" in err and "has 4" in err
+
+    def test_file_without_a_task(self, command, write):
+        status, out, err = command(write(None))
+        assert status == 0 and "pixel accuracy" in out
+        notes = [line for line in err.splitlines() if line.startswith("note:")]
+        assert len(notes) == 1
+        assert "class names are not compared" in notes[0]
+
+    @pytest.mark.parametrize(
+        ("flags", "message"),
+        [
+            (["--scales", "0"], "scales must be positive numbers, got [0.0]"),
+            (["--scales", "1", "-0.5"], "got [1.0, -0.5]"),
+            (["--scales", "nan"], "got [nan]"),
+            (["--scales", "half"], "invalid float value: 'half'"),
+            (["--window", "0"], "window must be an integer, at least 1, got 0"),
+            (
+                ["--window", "64", "--stride", "65"],
+                "got stride 65 for a window",
+            ),
+            (["--stride", "8"], "stride needs a window"),
+            (
+                ["--short-side", "0"],
+                "short_side must be an integer, at least 1",
+            ),
+            (["--dataset", "nowhere"], "invalid choice: 'nowhere'"),
+        ],
+    )
+    def test_wrong_arguments_come_before_any_work(
+        self, command, flags, message
     ):
-        assert torch.equal(predict_labels(Colour(), image, **options), expected)
+        status, out, err = command("nowhere.safetensors", *flags)
+        assert status == 2 and not out
+        assert message in err
+        assert "nowhere.safetensors" not in err
 
+    def test_data_of_another_layout_has_to_be_named(self, write, capsys):
+        with pytest.raises(SystemExit) as end:
+            main([str(write()), "--dataset", "voc"])
+        assert end.value.code == 2
+        assert "--dataset voc needs --data" in capsys.readouterr().err
 
-def test_each_scale_and_side_is_looked_at(image):
-    model = Colour()
-    predict_labels(model, image, scales=(0.5, 1.0), flip=True)
-    assert model.sizes == [(32, 64)] * 2 + [(64, 96)] * 2
+    @pytest.mark.parametrize(
+        ("flags", "message"),
+        [
+            (["--split", "nowhere"], "no such folder"),
+            (["--data", ""], "classes.txt"),
+            (["--device", "gpu"], "device must be cpu, cuda"),
+            (["--channels", "4"], "takes 3 channels, got --channels 4"),
+            (["--window", "16"], "at least 32 pixels"),
+        ],
+    )
+    def test_errors(self, command, write, flags, message):
+        status, _, err = command(write(), *flags)
+        assert status == 1
+        assert f"error: {message}" in err or message in err.splitlines()[-1]
+        assert "Traceback" not in err
 
+    def test_file_that_is_not_there(self, command):
+        status, _, err = command("nowhere.safetensors")
+        assert status == 1
+        assert err.startswith("error: nowhere.safetensors: cannot be read")
 
-def test_mirrored_scores_are_turned_back(image):
-    """The mean over both sides of a model that prefers the left."""
+    def test_error_has_a_line_of_its_own(self, command, write, root):
+        """In the middle of the progress bar."""
+        (root / "images" / "val" / "3.png").write_text("damaged")
+        status, _, err = command(write())
+        assert status == 1
+        *_, bar, last = err.splitlines()
+        assert "3/5" in bar
+        assert last.startswith("error: ") and "3.png" in last
 
-    class Left(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(()))
+    def test_nothing_but_void(self, command, write, root):
+        for path in (root / "labels" / "val").iterdir():
+            Image.fromarray(np.full((40, 56), 255, "uint8")).save(path)
+        matrix = evaluate(Colour(), read_folder(root, "val"))
+        assert math.isnan(matrix.mean_iou)
+        status, out, err = command(write())
+        assert status == 1 and "mean" not in out
+        assert "all pixels of the split val are void" in err
 
-        def forward(self, x):
-            left = torch.linspace(3, 0, x.shape[3]).expand_as(x[:, 0])
-            return torch.stack([left, x[:, 0] * 0 + 1], 1) * self.weight
+    def test_stopped_by_hand(self, command, write, monkeypatch):
+        def stop(*args, **kwargs):
+            raise KeyboardInterrupt
 
-    alone = predict_labels(Left(), image)
-    both = predict_labels(Left(), image, flip=True)
-    assert not torch.equal(alone, alone.flip(1))
-    assert torch.equal(both, both.flip(1))
-
-
-@pytest.mark.parametrize(("window", "stride"), [(32, 32), (32, 20), (64, 40)])
-def test_windows_cover_everything_once_averaged(window, stride):
-    """A model that says the same of each window gives that everywhere."""
-    images = torch.randn(2, 3, 75, 107)
-
-    def model(x):
-        assert max(x.shape[2:]) <= window
-        return x.new_ones(len(x), 5, 8, 8) * torch.arange(5)[:, None, None]
-
-    logits = sliding_logits(model, images, window, stride)
-    expected = torch.arange(5.0)[:, None, None].expand(2, 5, 75, 107)
-    torch.testing.assert_close(logits, expected)
-
-
-def test_window_as_large_as_the_picture_is_the_picture(tiny, image):
-    model = SegFormer(tiny).eval()
-    x = eval_transform(image)[None]
-    with torch.no_grad():
-        expected = nn.functional.interpolate(
-            model(x), x.shape[2:], mode="bilinear"
+        monkeypatch.setattr(
+            segformer_tutorial.evaluate.__main__, "evaluate", stop
         )
-        torch.testing.assert_close(sliding_logits(model, x, 96, 64), expected)
+        status, _, err = command(write())
+        assert status == 130
+        assert err.splitlines()[-1] == "stopped"
 
 
-@pytest.mark.parametrize("stride", [0, 33])
-def test_stride_that_leaves_gaps(stride):
-    with pytest.raises(ValueError, match=rf"1\.\.window, got {stride}"):
-        sliding_logits(Colour(), torch.zeros(1, 3, 64, 64), 32, stride)
+def in_a_process(*arguments, before: str = "", **environment):
+    """Run the command as a reader does, after some lines of Python."""
+    code = (
+        f"{before}\nimport runpy, sys\n"
+        "sys.argv = ['evaluate', *sys.argv[1:]]\n"
+        "runpy.run_module('segformer_tutorial.evaluate', None, '__main__')"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=Path(segformer_tutorial.__file__).parents[1],
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=300,
+    )
 
 
-def test_data_set(root):
-    model = Colour().train()
-    matrix = evaluate(model, read_folder(root, "val"))
-    assert model.training
-    assert matrix.counts.sum() == 5 * (40 * 56 - 9)
-    assert matrix.mean_iou > 0.9
-    parts = [
-        evaluate(model, read_folder(root, "val"), indices=range(k, 5, 2))
-        for k in range(2)
-    ]
-    assert torch.equal(parts[0].counts + parts[1].counts, matrix.counts)
+class TestProcess:
+    @pytest.mark.parametrize(
+        "environment",
+        [
+            {"PYTHONIOENCODING": "ascii"},
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        ],
+    )
+    def test_names_that_the_terminal_cannot_show(
+        self, write, root, environment
+    ):
+        names = ("straße", "木", "blue")
+        name_classes(root, names)
+        done = in_a_process(
+            write(names), "--data", root, "--device", "cpu", **environment
+        )
+        assert done.returncode == 0, done.stderr
+        out = done.stdout.decode("ascii")
+        assert r"stra\xdfe" in out and r"\u6728" in out
+        assert "pixel accuracy" in out
 
+    REFUSE = (
+        "import sys\n"
+        "for name in ('torchvision', 'PIL', 'tqdm', 'safetensors'):\n"
+        "    sys.modules[name] = None"
+    )
 
-def test_command(root, tiny, capsys, tmp_path):
-    from dataclasses import replace
+    def test_help_without_the_extra(self):
+        done = in_a_process("--help", before=self.REFUSE)
+        assert done.returncode == 0, done.stderr
+        assert b'extra "train"' in done.stdout
+        assert not done.stderr
 
-    path = tmp_path / "model.safetensors"
-    save_weights(SegFormer(replace(tiny, num_classes=3)), path)
-    command = [str(path), "--data", str(root), "--flip", "--device", "cpu"]
-    assert main(command) == 0
-    assert "pixel accuracy" in capsys.readouterr().out
-    save_weights(SegFormer(tiny), path)
-    assert main(command) == 1
-    assert "knows 5 classes" in capsys.readouterr().err
-    assert main([*command, "--split", "nowhere"]) == 1
-    assert "no such folder" in capsys.readouterr().err
+    def test_run_without_the_extra(self, write, root):
+        done = in_a_process(write(), "--data", root, before=self.REFUSE)
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"error: ")
+        assert b'extra "train"' in done.stderr
+        assert b"Traceback" not in done.stderr

@@ -236,3 +236,53 @@ def test_equals_torchmetrics():
             average="micro", **settings
         )
         assert accuracy(predicted, true) == pytest.approx(ours.pixel_accuracy)
+
+
+class Elsewhere(torch.Tensor):
+    """Labels as on a GPU: they do nothing but come to the CPU."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        with torch._C.DisableTorchFunctionSubclass():
+            if func is torch.Tensor.cpu:
+                return args[0].as_subclass(torch.Tensor)
+            names = ("is_floating_point", "__get__")  # __get__: attributes
+            assert func.__name__ in names, func
+            return func(*args, **(kwargs or {}))
+
+
+def test_counting_is_done_on_the_cpu():
+    """MPS has no float64, and CUDA's bincount is not deterministic."""
+    predicted, true = random_maps()
+    matrix = ConfusionMatrix(4)
+    maps = (x.as_subclass(Elsewhere) for x in (predicted, true))
+    matrix.update(*maps)
+    assert matrix.counts.equal(counted(predicted, true).counts)
+    assert type(matrix.counts) is torch.Tensor
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_labels_on_a_gpu():
+    predicted, true = random_maps()
+    matrix = ConfusionMatrix(4)
+    matrix.update(predicted.cuda(), true.cuda())
+    assert matrix.counts.device.type == "cpu"
+    assert matrix.counts.equal(counted(predicted, true).counts)
+
+
+def test_counts_that_were_read_do_not_change():
+    matrix = counted([0], [0])
+    before = matrix.counts
+    matrix.update(torch.tensor([1]), torch.tensor([1]))
+    assert before.sum() == 1 and matrix.counts.sum() == 2
+
+
+def test_means_are_over_the_classes_that_have_a_value():
+    """Class 2 is predicted only, so it has an IoU and no accuracy."""
+    matrix = counted([0, 1, 2], [0, 1, 1])
+    assert matrix.iou.isnan().tolist() == [False, False, False, True]
+    assert matrix.accuracy.isnan().tolist() == [False, False, True, True]
+    assert matrix.mean_iou == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert matrix.mean_accuracy == pytest.approx((1 + 1 / 2) / 2)
+    nothing = counted([0], [255])
+    assert math.isnan(nothing.mean_accuracy)

@@ -86,5 +86,13 @@ def check_task(task: Task) -> None:
 
 
 def task_of(model: nn.Module) -> Task | None:
-    """The task that `load_model` or training put on the model, or None."""
-    return getattr(model, "task", None)
+    """The task that `load_model` or training put on the model, or None.
+
+    It is also found in a model that DataParallel or DistributedDataParallel
+    wraps.
+    """
+    for owner in (model, getattr(model, "module", None)):
+        task = getattr(owner, "task", None)
+        if isinstance(task, Task):  # others put other things under this name
+            return task
+    return None

@@ -1,19 +1,6 @@
-"""How good is a model? `python -m segformer_tutorial.evaluate MODEL`."""
+"""How good is a model? `python -m segformer_tutorial.evaluate --help`."""
 
-from .evaluation import (
-    evaluate,
-    main,
-    predict_labels,
-    sliding_logits,
-    table,
-)
+from .evaluation import evaluate, table
 from .metrics import ConfusionMatrix
 
-__all__ = [
-    "ConfusionMatrix",
-    "evaluate",
-    "main",
-    "predict_labels",
-    "sliding_logits",
-    "table",
-]
+__all__ = ["ConfusionMatrix", "evaluate", "table"]

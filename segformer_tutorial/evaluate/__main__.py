@@ -1,5 +1,220 @@
+"""Evaluate a file of weights: `python -m segformer_tutorial.evaluate`."""
+
+import argparse
 import sys
+from collections.abc import Sequence
 
-from .evaluation import main
+from ..data import (
+    READERS,
+    DataError,
+    LabelledImages,
+    data_folder,
+    read,
+    task_of,
+)
+from ..model import SegFormer
+from ..predict import choose_device
+from ..predict.prediction import check_options
+from ..weights import load_model
+from .evaluation import evaluate, table
 
-sys.exit(main())
+DESCRIPTION = """
+Predict labels for a split of a data set, and compare them with its own.
+Prints the IoU and the accuracy of each class, their means (mIoU, mAcc) and
+the pixel accuracy.
+"""
+EPILOG = """
+Needs the packages of the extra "train": pip install -e ".[train]" in a clone.
+Exit status: 0, 1 after an error, 2 for wrong arguments.
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; exit with status 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m segformer_tutorial.evaluate",
+        usage="%(prog)s model [options]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    add = parser.add_argument
+    add("model", help="a .safetensors file, as training and save_weights write")
+    add("--data", help="folder of the data set (default: the drawn scenes)")
+    add(
+        "--dataset",
+        choices=READERS,
+        default="folder",
+        metavar="|".join(READERS),
+        help="layout of that folder (default: %(default)s)",
+    )
+    add("--split", default="val", help="split (default: %(default)s)")
+    add(
+        "--labels",
+        default="",
+        help="how label files are read: index, from-one, binary, colours, or "
+        'a table such as "0=255,7=0,8=1" (default: as the layout says)',
+    )
+    add(
+        "--channels",
+        type=int,
+        help="channels of the pictures (default: those of the model)",
+    )
+    add(
+        "--ignore-names",
+        action="store_true",
+        help="go on where the class names of file and data set differ",
+    )
+    add(
+        "--short-side",
+        type=int,
+        metavar="PIXELS",
+        help="length to which the shorter side of a picture is resized "
+        "(default: that of training, which the file says)",
+    )
+    add(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        metavar="FACTOR",
+        help="average the class probabilities at these scales (default: 1)",
+    )
+    add(
+        "--flip",
+        action="store_true",
+        help="average with the probabilities of the mirrored picture",
+    )
+    add(
+        "--window",
+        type=int,
+        metavar="PIXELS",
+        help="side of a sliding window (default: the whole picture)",
+    )
+    add(
+        "--stride",
+        type=int,
+        metavar="PIXELS",
+        help="stride of the sliding window (default: 2/3 of its side)",
+    )
+    add(
+        "--device", help="cpu, cuda, cuda:N or mps (default: the best there is)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        check_options(
+            short_side=options.short_side,
+            scales=options.scales,
+            window=options.window,
+            stride=options.stride,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    if options.dataset != "folder" and options.data is None:
+        parser.error(f"--dataset {options.dataset} needs --data")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluate as the command line says; return 0, or 1 after an error."""
+    options = parse(arguments)
+    try:
+        run(options)
+    except ImportError as error:
+        print(f'error: {error} (the extra "train" has it)', file=sys.stderr)
+        return 1
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate, and print the table."""
+    from tqdm import tqdm
+
+    device = choose_device(options.device)
+    model = load_model(options.model)
+    root = data_folder() / "scenes" if options.data is None else options.data
+    channels = model.config.in_channels
+    if options.channels not in (None, channels):
+        raise DataError(
+            f"{options.model} takes {channels} channels, "
+            f"got --channels {options.channels}"
+        )
+    dataset = read(
+        options.dataset,
+        root,
+        options.split,
+        labels=options.labels,
+        channels=channels,
+    )
+    check_classes(model, dataset, options)
+    print(
+        f"{options.model}: {len(dataset)} pictures of {root}, split "
+        f"{options.split}, {size_of_pictures(model, options)}"
+    )
+    # The bar ends its line before anything else is printed.
+    with tqdm(range(len(dataset)), unit="image") as bar:
+        matrix = evaluate(
+            model.to(device),
+            dataset,
+            indices=bar,
+            short_side=options.short_side,
+            scales=options.scales,
+            flip=options.flip,
+            window=options.window,
+            stride=options.stride,
+        )
+    if not matrix.counts.any():
+        raise DataError(
+            f"{root}: all pixels of the split {options.split} are void, so "
+            "there is nothing to measure"
+        )
+    print(table(matrix, dataset.classes))
+
+
+def check_classes(
+    model: SegFormer, dataset: LabelledImages, options: argparse.Namespace
+) -> None:
+    """Raise DataError where the labels of file and data set differ."""
+    where = options.data or "the data set"
+    number = model.config.num_classes
+    if number != len(dataset.classes):
+        raise DataError(
+            f"{options.model} has {number} classes, {where} has "
+            f"{len(dataset.classes)}"
+        )
+    task = task_of(model)
+    if task is None:
+        print(
+            f"note: {options.model} does not say what it was trained for, so "
+            "class names are not compared",
+            file=sys.stderr,
+        )
+        return
+    for k, names in enumerate(zip(task.classes, dataset.classes, strict=True)):
+        if names[0] != names[1] and not options.ignore_names:
+            raise DataError(
+                f"class {k} is {names[0]!r} in {options.model} and "
+                f"{names[1]!r} in {where}: other classes, or another order; "
+                "--ignore-names evaluates with the names of the data set"
+            )
+
+
+def size_of_pictures(model: SegFormer, options: argparse.Namespace) -> str:
+    """At which size the pictures enter the network, and who said so."""
+    if options.short_side:
+        return f"shorter side {options.short_side} pixels"
+    task = task_of(model)
+    if task and task.short_side:
+        return f"shorter side {task.short_side} pixels, as in training"
+    return "at their own size"
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # names that it cannot show
+        stream.reconfigure(errors="backslashreplace")
+    sys.exit(main())

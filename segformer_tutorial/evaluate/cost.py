@@ -1,5 +1,6 @@
 """What a network costs: multiply-adds, counted by PyTorch while it runs."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,24 +11,41 @@ aten = torch.ops.aten
 
 
 def count_macs(function: Callable, *inputs) -> Counter:
-    """Multiply-adds of a call by kind of operation; `total()` sums them up.
+    """Multiply-adds of a call by kind of operation; `total()` adds them up.
 
-    Linear layers, convolutions and the two products of attention are
-    counted. Biases, norms, activations and resizing are not. `mv` is a matrix
-    times a vector. Works on the meta device, where nothing is computed.
+    These are multiply-adds, not FLOPs, of which a multiply-add is two.
+    Linear layers, convolutions and the two products of attention are counted;
+    biases, norms, activations and resizing are not. `mv` is the product of a
+    matrix and a vector. The Counter is empty if nothing was counted. Works on
+    the meta device, where nothing is computed; there and on a CPU the total
+    is the same, although the kinds of operation may differ.
     """
     with (
         torch.no_grad(),
-        FlopCounterMode(
-            display=False, custom_mapping={aten.mv: _matrix_vector}
-        ) as mode,
+        FlopCounterMode(display=False, custom_mapping=FORMULAS) as mode,
     ):
         function(*inputs)
     counts = Counter()
-    for operation, flops in mode.get_flop_counts()["Global"].items():
+    for operation, flops in mode.get_flop_counts().get("Global", {}).items():
         counts[str(operation).removeprefix("aten.")] += flops // 2
     return counts
 
 
-def _matrix_vector(matrix, vector, *args, out_shape=None, **kwargs) -> int:
-    return 2 * matrix[0] * matrix[1]
+def matrix_vector(matrix, vector, *args, out_shape=None, **kwargs) -> int:
+    """FLOPs of a matrix `n m` times a vector `m`, given their shapes."""
+    return 2 * math.prod(matrix)
+
+
+def attention(query, key, value, *args, out_shape=None, **kwargs) -> int:
+    """FLOPs of the two products of attention, given the shapes.
+
+    query: `b heads n d`, key: `b heads m d`, value: `b heads m d_value`.
+    """
+    return 2 * math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+# What PyTorch does not count: matrix times vector in no version, and attention
+# on a CPU before 2.15 (pytorch#195460); not every version has that operation.
+FORMULAS = {aten.mv: matrix_vector}
+if hasattr(aten, "_scaled_dot_product_flash_attention_for_cpu"):
+    FORMULAS[aten._scaled_dot_product_flash_attention_for_cpu] = attention

@@ -6,16 +6,16 @@ from torch import Tensor
 
 
 class ConfusionMatrix:
-    """How often a pixel of one class was taken for another.
+    """How many pixels of each class were predicted as each class.
 
-    counts: int64 `classes classes`, a row for each true class and a column
-    for each predicted one. All pictures are counted before anything is
-    divided, so that a class has one IoU, not one for each picture. A pixel
-    whose true label is `ignore_index` does not count, whatever was predicted.
+    counts: int64 `classes classes` on the CPU, a row for each true class and
+    a column for each predicted one. All pictures are counted before anything
+    is divided, so that a class has one IoU, not one for each picture. A pixel
+    whose true label is `ignore_index` is not counted, whatever was predicted.
 
     The measures are those of mmsegmentation's IoUMetric, in 0..1 and float64.
-    A class that is neither in the labels nor in the predictions has no IoU:
-    nan, which the mean leaves out.
+    A class that is neither in the labels nor in the predictions has the IoU
+    nan (0 / 0), which the mean leaves out.
     """
 
     def __init__(self, num_classes: int, *, ignore_index: int = 255):
@@ -25,63 +25,68 @@ class ConfusionMatrix:
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
 
     def update(self, predicted: Tensor, true: Tensor) -> None:
-        """Count the pixels of two maps of labels: integers of one shape.
+        """Count the pixels of two label maps: integers of one shape.
 
-        Raises ValueError for floats, for different shapes and for a label
-        that is no class. Predictions may be anything where the true label is
-        ignored.
+        They may be on any device. Raises ValueError for floats, for different
+        shapes and for a label that is no class. Where the true label is
+        ignored, the prediction may be any integer.
         """
         k, ignored = self.num_classes, self.ignore_index
         check_maps(predicted, true)
+        predicted, true = predicted.cpu(), true.cpu()
         counted = true != ignored
         true, predicted = true[counted].long(), predicted[counted].long()
         check_labels("predicted", predicted, k)
         check_labels("true", true, k, f" or {ignored} (void)")
         pairs = torch.bincount(true * k + predicted, minlength=k * k)
-        self.counts = self.counts.to(pairs.device) + pairs.view(k, k)
+        self.counts = self.counts + pairs.view(k, k)
 
     @property
     def iou(self) -> Tensor:
         """Intersection over union of each class: `classes`."""
-        counts = self.counts.cpu().double()
+        counts = self.counts.double()
         both = counts.diag()
         return both / (counts.sum(0) + counts.sum(1) - both)
 
     @property
     def accuracy(self) -> Tensor:
-        """The part of a class's pixels that are right: `classes`, or nan."""
-        counts = self.counts.cpu().double()
+        """The fraction of each class's pixels that are right: `classes`.
+
+        nan for a class that is not in the labels.
+        """
+        counts = self.counts.double()
         return counts.diag() / counts.sum(1)
 
     @property
     def mean_iou(self) -> float:
-        """mIoU. nan before the first pixel."""
+        """mIoU, the mean over the classes that have one; nan if none has."""
         return self.iou.nanmean().item()
 
     @property
     def mean_accuracy(self) -> float:
-        """mAcc, in which a rare class weighs as much as a common one."""
+        """mAcc, the mean over the classes that are in the labels, or nan."""
         return self.accuracy.nanmean().item()
 
     @property
     def pixel_accuracy(self) -> float:
-        """aAcc, the part of all pixels that are right."""
-        counts = self.counts.cpu().double()
+        """aAcc, the fraction of all pixels that are right; nan without any."""
+        counts = self.counts.double()
         return (counts.trace() / counts.sum()).item()
 
 
 def all_reduce(matrix: ConfusionMatrix) -> None:
-    """Add up the counts of all processes: call it once, after the last
-    update. Every process then holds the whole.
+    """Add up the counts of all processes, which then all hold the sum.
 
-    Without torch.distributed, or before it is initialised, there is one
-    process and nothing to add.
+    Call it once in every process, after the last update. Without
+    torch.distributed, or before it is initialised, there is one process and
+    nothing to add.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return
-    if dist.get_backend() == "nccl":  # also where nothing was counted
-        matrix.counts = matrix.counts.cuda()
-    dist.all_reduce(matrix.counts)
+    on_gpu = dist.get_backend() == "nccl"  # which cannot add on the CPU
+    counts = matrix.counts.cuda() if on_gpu else matrix.counts
+    dist.all_reduce(counts)
+    matrix.counts = counts.cpu()
 
 
 def check_sizes(num_classes: int, ignore_index: int) -> None:
@@ -96,7 +101,7 @@ def check_sizes(num_classes: int, ignore_index: int) -> None:
 
 
 def check_maps(predicted: Tensor, true: Tensor) -> None:
-    """Raise ValueError for maps that are not integers of one shape."""
+    """Raise ValueError for label maps that are not integers of one shape."""
     for name, labels in (("predicted", predicted), ("true", true)):
         if labels.is_floating_point() or labels.dtype == torch.bool:
             raise ValueError(

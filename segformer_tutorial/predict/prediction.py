@@ -1,0 +1,165 @@
+"""From a picture to its labels: `predict`."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data import task_of
+from ..decoder import resize
+from ..model import labels_from_logits
+from .network import evaluation_mode, logits_of, normalization
+from .windows import check_window, sliding_logits
+
+MAX_PIXELS = 2**28
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module,
+    picture: Any,
+    *,
+    size: Sequence[int] | None = None,
+    short_side: int | None = None,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    window: int | None = None,
+    stride: int | None = None,
+) -> Tensor:
+    """Label every pixel of a picture: `h w` class indices, int64, on the CPU.
+
+    picture: the path of a file, a PIL picture, an array `h w c` or `h w`, or
+    a tensor `c h w`, or `b c h w` for labels `b h w`. Its values are uint8,
+    or floats in 0..1; they are normalised here, by the mean and the standard
+    deviation of `task_of(model)`, or by default ImageNet's.
+    size: height and width of the labels; by default those of the picture.
+    short_side: the length in pixels at which the shorter side of the picture
+    enters the network; by default that of the model's task, or else its own.
+    Both sides are rounded up to multiples of 32.
+    scales, flip: the probabilities of the classes at several sizes, which are
+    factors of that length, and for the mirrored pictures too, are averaged.
+    window, stride: the network sees squares with sides of `window` pixels,
+    `stride` pixels apart, by default two thirds of the window; where they
+    overlap, their logits are averaged.
+
+    The model is in evaluation mode during the call; afterwards each of its
+    modules has the mode that it had before. Raises TypeError or ValueError
+    for a model, a picture or an option that cannot be used, and DataError for
+    a file. Source: the official code's testing.
+    """
+    # These need torchvision, without which the command still has its --help.
+    from ..data.transforms import eval_transform
+    from .picture import picture_tensor
+
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a module, got {type(model).__name__}")
+    check_options(
+        size=size,
+        short_side=short_side,
+        scales=scales,
+        window=window,
+        stride=stride,
+    )
+    mean, std = normalization(model)
+    images = picture_tensor(picture, channels=len(mean))
+    batch = images if images.ndim == 4 else images[None]
+    size = tuple(batch.shape[2:] if size is None else size)
+    task = task_of(model)
+    base = short_side or (task and task.short_side) or min(batch.shape[2:])
+    sides = [max(1, round(base * scale)) for scale in scales]
+    check_pixels(batch.shape[2:], max(sides))
+    parameter = next(model.parameters(), torch.empty(0))
+    network = partial(logits_of, model)
+    if window is not None:
+        stride = stride or max(1, window * 2 // 3)
+        network = partial(sliding_logits, model, window=window, stride=stride)
+
+    def logits(side: int, mirrored: bool) -> Tensor:
+        x = eval_transform(batch, short_side=side, mean=mean, std=std)
+        x = x.to(parameter.device, parameter.dtype)
+        return network(x.flip(3)).flip(3) if mirrored else network(x)
+
+    passes = list(itertools.product(sides, (False, True) if flip else (False,)))
+    with evaluation_mode(model):
+        if len(passes) == 1:
+            labels = labels_from_logits(logits(*passes[0]), size)
+        else:
+            total = None
+            for one in passes:
+                total = add_probabilities(total, logits(*one), size)
+            labels = total.argmax(1)
+    return (labels if images.ndim == 4 else labels[0]).cpu()
+
+
+def add_probabilities(
+    total: Tensor | None, logits: Tensor, size: Sequence[int]
+) -> Tensor:
+    """Add the softmax of the resized logits to `total`: `b k *size`.
+
+    It is computed in place, because at full size the classes of one large
+    picture can take more memory than the network.
+    """
+    x = resize(logits, size)
+    x -= x.amax(1, keepdim=True)
+    x.exp_()
+    x /= x.sum(1, keepdim=True)
+    return x if total is None else total.add_(x)
+
+
+def check_pixels(size: Sequence[int], short_side: int) -> None:
+    """Raise ValueError before a wrong scale takes all memory."""
+    h, w = (round(side * short_side / min(size)) for side in size)
+    if h * w > MAX_PIXELS:
+        raise ValueError(
+            f"the network would see {h} x {w} pixels (h x w), and at most "
+            f"{MAX_PIXELS:,} are allowed: choose a smaller short_side or scale"
+        )
+
+
+def check_options(
+    *,
+    scales: Sequence[float] = (1.0,),
+    size: Sequence[int] | None = None,
+    short_side: int | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+) -> None:
+    """Raise ValueError for options with which `predict` cannot work."""
+    if (
+        not isinstance(scales, Sequence)
+        or not scales
+        or not all(
+            isinstance(scale, Real) and 0 < scale < math.inf for scale in scales
+        )
+    ):
+        raise ValueError(f"scales must be positive numbers, got {scales!r}")
+    for name, value in {
+        "short_side": short_side,
+        "window": window,
+        "stride": stride,
+    }.items():
+        if value is not None and not at_least_one(value):
+            raise ValueError(
+                f"{name} must be an integer, at least 1, got {value!r}"
+            )
+    if size is not None and not (
+        isinstance(size, Sequence)
+        and len(size) == 2
+        and all(map(at_least_one, size))
+    ):
+        raise ValueError(
+            f"size must be height and width, at least 1 each, got {size!r}"
+        )
+    if stride is not None:
+        if window is None:
+            raise ValueError(f"stride needs a window, got stride {stride!r}")
+        check_window(window, stride)
+
+
+def at_least_one(value: Any) -> bool:
+    return isinstance(value, Integral) and value >= 1
