@@ -309,8 +309,6 @@ def test_unreadable_picture_names_the_file(config, data, tmp_path, workers):
         train(config, progress=False)
 
 
-
-
 def test_saved_config_resumes(config, capsys):
     config = replace(config, steps=2)
     train(config, progress=False)
