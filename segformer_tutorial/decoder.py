@@ -109,8 +109,9 @@ HOOKS = (
 
 def check_foldable(name: str, layer: nn.Module) -> None:
     """Raise TypeError for a layer that is more than its parameters."""
-    if type(layer) not in FOLDABLE:
-        found = f"got {type(layer).__name__}"
+    kind = type(layer)
+    if kind not in FOLDABLE:
+        found = f"got {kind.__module__}.{kind.__qualname__}"
     elif any(getattr(layer, hooks) for hooks in HOOKS):
         found = "got one with hooks"
     else:
