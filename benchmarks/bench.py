@@ -41,7 +41,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from report import ROOT, put_in_readme, table
 from segformer_tutorial import PRESETS, SegFormer
-from segformer_tutorial.linear import Linear
+from segformer_tutorial.linear import PointwiseLinear
 from segformer_tutorial.weights import load_weights
 
 OURS = "this package"
@@ -71,7 +71,7 @@ def build(preset: str, names: list[str]) -> dict[str, nn.Module]:
     if PLAIN in names:
         models[PLAIN] = copy.deepcopy(ours)
         for module in models[PLAIN].modules():
-            if isinstance(module, Linear):
+            if isinstance(module, PointwiseLinear):
                 module.__class__ = nn.Linear
     if COMPILED in names:
         models[COMPILED] = torch.compile(theirs, dynamic=False)

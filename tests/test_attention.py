@@ -145,10 +145,31 @@ def test_order_of_the_heads_does_not_matter(randomize):
     torch.testing.assert_close(attn(x), expected, rtol=0, atol=1e-12)
 
 
-def test_eps_is_the_official_one_unless_given():
+def test_eps_is_the_official_one():
     assert make(reduction_ratio=2).norm.eps == 1e-5
-    other = EfficientSelfAttention(8, num_heads=1, reduction_ratio=2, eps=1e-3)
-    assert other.norm.eps == 1e-3
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_project_gives_what_forward_attends_with(ratio, randomize):
+    """Queries of every token; keys and values of the reduced feature map."""
+    attn = randomize(make(12, 3, ratio)).double()
+    x = torch.randn(2, 4, 6, 12, dtype=torch.float64)
+    q, k, v = attn.project(x)
+    assert q.shape == (2, 3, 24, 4)
+    assert k.shape == v.shape == (2, 3, 24 // ratio**2, 4)
+    weights = (q @ k.mT / 4**0.5).softmax(dim=-1)
+    heads = (weights @ v).transpose(1, 2).reshape(2, 4, 6, 12)
+    torch.testing.assert_close(attn.proj(heads), attn(x), rtol=0, atol=1e-12)
+
+
+def test_project_cuts_queries_keys_and_values_by_head(randomize):
+    attn = randomize(make(12, 3)).double()
+    x = torch.randn(1, 2, 2, 12, dtype=torch.float64)
+    q, k, v = attn.project(x)
+    token = x[0, 1, 0]  # the third of four
+    keys, values = attn.kv(token).chunk(2)
+    for found, expected in ((q, attn.q(token)), (k, keys), (v, values)):
+        torch.testing.assert_close(found[0, :, 2].flatten(), expected)
 
 
 def test_heads_that_do_not_divide_the_width():

@@ -15,6 +15,11 @@ def message(error: pytest.ExceptionInfo) -> str:
     return str(error.value)
 
 
+def kind(name: str) -> str:
+    """The expansion ratios are the only ones that need not be integers."""
+    return "numbers" if name == "expansion_ratios" else "integers"
+
+
 @pytest.mark.parametrize(
     ("name", "dims", "depths", "decoder_dim"),
     [
@@ -41,6 +46,7 @@ def test_presets_are_the_published_ones(name, dims, depths, decoder_dim):
         drop_path=0.1,
         dropout=0.1,
         layer_norm_eps=None,
+        folded=True,
     )
 
 
@@ -107,7 +113,7 @@ def test_wrong_length(name, length):
     values = (1,) * length
     with pytest.raises(ValueError) as error:
         SegFormerConfig(**{name: values})
-    assert f"{name} must hold 4 positive numbers" in message(error)
+    assert f"{name} must hold 4 positive {kind(name)}" in message(error)
     assert f"got {values}" in message(error)
 
 
@@ -115,7 +121,7 @@ def test_wrong_length_of_dims():
     """Every other field has four entries, and the first one is named."""
     with pytest.raises(ValueError) as error:
         SegFormerConfig(dims=(32, 64, 160))
-    assert "depths must hold 3 positive numbers" in message(error)
+    assert "depths must hold 3 positive integers" in message(error)
     assert "got (2, 2, 2, 2)" in message(error)
 
 
@@ -125,7 +131,7 @@ def test_entry_that_is_not_positive(name, bad):
     values = (*getattr(SegFormerConfig(), name)[:3], bad)
     with pytest.raises(ValueError) as error:
         SegFormerConfig(**{name: values})
-    assert f"{name} must hold 4 positive numbers" in message(error)
+    assert f"{name} must hold 4 positive {kind(name)}" in message(error)
     assert f"got {values}" in message(error)
 
 
@@ -141,29 +147,41 @@ def test_heads_that_do_not_divide_the_width():
 def test_number_below_one(name, bad):
     with pytest.raises(ValueError) as error:
         SegFormerConfig(**{name: bad})
-    assert f"{name} must be at least 1" in message(error)
+    assert f"{name} must be a positive integer" in message(error)
     assert f"got {bad}" in message(error)
 
 
 @pytest.mark.parametrize("name", ["drop_path", "dropout"])
-@pytest.mark.parametrize("bad", [-0.1, 1, 1.5, float("nan")])
+@pytest.mark.parametrize("bad", [-0.1, 1, 1.5, float("nan"), "0.1", False])
 def test_rate_out_of_range(name, bad):
     with pytest.raises(ValueError) as error:
         SegFormerConfig(**{name: bad})
     assert f"{name} must lie in [0, 1)" in message(error)
-    assert f"got {bad}" in message(error)
+    assert f"got {bad!r}" in message(error)
 
 
-@pytest.mark.parametrize("bad", [0.0, -1e-6])
+@pytest.mark.parametrize("bad", [0.0, -1e-6, "1e-5", True])
 def test_eps_that_is_not_positive(bad):
-    with pytest.raises(ValueError, match=f"positive or None, got {bad}"):
+    with pytest.raises(ValueError, match=f"positive or None, got {bad!r}"):
         SegFormerConfig(layer_norm_eps=bad)
 
 
 def test_no_stages():
     none = dict.fromkeys(PER_STAGE, ())
-    with pytest.raises(ValueError, match="entry per stage, got none"):
+    with pytest.raises(ValueError, match=r"one entry per stage, got \(\)"):
         SegFormerConfig(**none)
+
+
+@pytest.mark.parametrize("name", PER_STAGE)
+def test_one_number_for_all_stages(name):
+    with pytest.raises(ValueError, match=f"{name} must .* per .*got 8$"):
+        SegFormerConfig(**{name: 8})
+
+
+@pytest.mark.parametrize("bad", [1, None, "no"])
+def test_folded_is_true_or_false(bad):
+    with pytest.raises(ValueError, match=f"True or False, got {bad!r}"):
+        SegFormerConfig(folded=bad)
 
 
 @pytest.mark.parametrize(
@@ -171,10 +189,12 @@ def test_no_stages():
     [
         ("num_classes", 2.5),
         ("num_classes", "19"),
+        ("num_classes", True),
+        ("depths", (True, 2, 2, 2)),
         ("depths", (2.0, 2, 2, 2)),
         ("dims", (32, "64", 160, 256)),
     ],
 )
-def test_numbers_that_are_not_whole(name, bad):
-    with pytest.raises(ValueError, match=f"{name} must .*whole"):
+def test_numbers_that_are_not_integers(name, bad):
+    with pytest.raises(ValueError, match=f"{name} must .*positive integer"):
         SegFormerConfig(**{name: bad})

@@ -1,21 +1,26 @@
-"""The folded decoder against the published form, gradients included."""
+"""Both decoders against an independent form, and what can be done to them."""
 
 import copy
 import math
+import warnings
 
 import pytest
 import torch
 import torch.nn.functional as F
 from reference import relative_error, textbook_decoder
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
-from segformer_tutorial import AllMLPDecoder
+from segformer_tutorial import AllMLPDecoder, FoldedMLPDecoder, decoder, resize
+from segformer_tutorial.decoder import CHANNELS_AT_ONCE
 
 DIMS = (6, 10, 14, 18)
 
+kinds = pytest.mark.parametrize("kind", [AllMLPDecoder, FoldedMLPDecoder])
 
-def make_decoder(dropout=0.0, dim=12):
-    return AllMLPDecoder(DIMS, dim=dim, num_classes=7, dropout=dropout)
+
+def make_decoder(kind=FoldedMLPDecoder, dropout=0.0, dim=12):
+    return kind(DIMS, dim=dim, num_classes=7, dropout=dropout)
 
 
 def make_maps(h, w, batch=2, requires_grad=False, dtype=torch.float64):
@@ -41,16 +46,17 @@ def loss_of(logits):
     return F.cross_entropy(logits, labels, ignore_index=255)
 
 
+@kinds
 @pytest.mark.parametrize("size", [(64, 96), (75, 107), (33, 250), (32, 32)])
 @pytest.mark.parametrize(
     ("training", "dropout"), [(False, 0.0), (True, 0.0), (True, 0.5)]
 )
-def test_equals_the_published_form(size, training, dropout, randomize):
+def test_equals_the_published_form(kind, size, training, dropout, randomize):
     """Logits, loss, all gradients, and what BatchNorm has learnt.
 
     With dropout too: from the same seed both drop the same channels.
     """
-    ours = randomize(make_decoder(dropout)).double().train(training)
+    ours = randomize(make_decoder(kind, dropout)).double().train(training)
     theirs = copy.deepcopy(ours)
     our_maps = make_maps(*size, requires_grad=True)
     their_maps = [m.detach().clone().requires_grad_() for m in our_maps]
@@ -88,33 +94,74 @@ def test_equals_the_published_form(size, training, dropout, randomize):
         )
 
 
+@kinds
 @pytest.mark.parametrize("size", [(64, 96), (75, 107)])
-def test_equals_the_published_form_in_single_precision(size, randomize):
-    decoder = randomize(make_decoder()).eval()
+def test_equals_the_published_form_in_single_precision(kind, size, randomize):
+    net = randomize(make_decoder(kind)).eval()
     maps = make_maps(*size, dtype=torch.float32)
-    expected = textbook_decoder(decoder, maps)
-    assert relative_error(decoder(maps), expected) < 2e-6
+    expected = textbook_decoder(net, maps)
+    assert relative_error(net(maps), expected) < 2e-6
 
 
+@kinds
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_equals_the_published_form_with_fewer_maps(n, randomize):
-    decoder = AllMLPDecoder(DIMS[:n], dim=12, num_classes=7)
-    randomize(decoder).double().eval()
+def test_equals_the_published_form_with_fewer_maps(kind, n, randomize):
+    net = kind(DIMS[:n], dim=12, num_classes=7)
+    randomize(net).double().eval()
     maps = make_maps(75, 107)[:n]
-    expected = textbook_decoder(decoder, maps)
-    assert relative_error(decoder(maps), expected) < 1e-12
+    expected = textbook_decoder(net, maps)
+    assert relative_error(net(maps), expected) < 1e-12
 
 
-def test_maps_are_left_as_they_are(randomize):
-    """Sums and the ReLU are made in place, on the decoder's own tensors."""
-    decoder = randomize(make_decoder()).eval()
+@kinds
+def test_maps_are_left_as_they_are(kind, randomize):
+    """The fold adds and applies the ReLU in place, on its own tensors."""
+    net = randomize(make_decoder(kind)).eval()
     maps = make_maps(64, 64, dtype=torch.float32)
     before = [m.clone() for m in maps]
-    decoder(maps)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            net(maps)
     for map_, copied in zip(maps, before, strict=True):
         assert torch.equal(map_, copied)
 
 
+C = CHANNELS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("dim", "chunks"),
+    [
+        (12, [12]),
+        (C - 1, [C - 1]),
+        (C, [C]),
+        (C + 1, [C, 1]),
+        (2 * C, [C, C]),
+        (2 * C + 5, [C, C, 5]),
+    ],
+)
+def test_chunks_of_channels_do_not_change_the_logits(
+    dim, chunks, monkeypatch, randomize
+):
+    """Without gradients each upsampled map is made a few channels at a time."""
+    net = randomize(make_decoder(dim=dim)).double().eval()
+    maps = make_maps(75, 107)
+    expected = net(maps)
+    assert relative_error(expected, textbook_decoder(net, maps)) < 1e-12
+    sizes = []
+
+    def spy(x, size):
+        sizes.append(x.shape[1])
+        return resize(x, size)
+
+    monkeypatch.setattr(decoder, "resize", spy)
+    with torch.no_grad():
+        logits = net(maps)
+    assert sizes == 3 * chunks
+    assert relative_error(logits, expected) < 1e-12
+
+
+@kinds
 @pytest.mark.parametrize(
     ("dims", "dim", "classes", "count"),
     [
@@ -123,11 +170,11 @@ def test_maps_are_left_as_they_are(randomize):
         ((64, 128, 320, 512), 768, 150, 3_265_686),
     ],
 )
-def test_parameters_are_the_published_ones(dims, dim, classes, count):
-    """Folding happens in the forward: what is stored does not change."""
+def test_parameters_are_the_published_ones(kind, dims, dim, classes, count):
+    """Folding happens in the forward pass: what is stored does not change."""
     with torch.device("meta"):
-        decoder = AllMLPDecoder(dims, dim=dim, num_classes=classes)
-    shapes = {name: tuple(p.shape) for name, p in decoder.named_parameters()}
+        net = kind(dims, dim=dim, num_classes=classes)
+    shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
     expected = {
         "fuse.weight": (dim, 4 * dim, 1, 1),
         "norm.weight": (dim,),
@@ -139,32 +186,46 @@ def test_parameters_are_the_published_ones(dims, dim, classes, count):
         expected[f"unify.{i}.weight"] = (dim, c)
         expected[f"unify.{i}.bias"] = (dim,)
     assert shapes == expected
-    assert sum(p.numel() for p in decoder.parameters()) == count
+    assert sum(p.numel() for p in net.parameters()) == count
 
 
-def test_first_slice_of_the_fusion_meets_the_deepest_map(randomize):
+def test_both_decoders_start_with_the_same_values():
+    torch.manual_seed(1)
+    plain = make_decoder(AllMLPDecoder)
+    torch.manual_seed(1)
+    folded = make_decoder(FoldedMLPDecoder)
+    assert list(plain.state_dict()) == list(folded.state_dict())
+    for a, b in zip(
+        plain.state_dict().values(), folded.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b)
+
+
+@kinds
+def test_first_slice_of_the_fusion_meets_the_deepest_map(kind, randomize):
     """A wrong order would load published weights without a word."""
-    decoder = randomize(make_decoder()).eval()
+    net = randomize(make_decoder(kind)).eval()
     maps = make_maps(64, 96, dtype=torch.float32)
     with torch.no_grad():
-        decoder.fuse.weight[:, 12:] = 0
-    expected = decoder(maps)
+        net.fuse.weight[:, 12:] = 0
+    expected = net(maps)
     others = [torch.randn_like(m) for m in maps[:3]]
-    assert torch.equal(decoder([*others, maps[3]]), expected)
+    torch.testing.assert_close(net([*others, maps[3]]), expected)
     assert not torch.allclose(
-        decoder([*maps[:3], torch.randn_like(maps[3])]), expected
+        net([*maps[:3], torch.randn_like(maps[3])]), expected
     )
 
 
-def test_dropout_takes_whole_channels(randomize):
-    decoder = randomize(make_decoder(dropout=0.5, dim=64)).train()
+@kinds
+def test_dropout_takes_whole_channels(kind, randomize):
+    net = randomize(make_decoder(kind, dropout=0.5, dim=64)).train()
     seen = []
-    decoder.classify.register_forward_pre_hook(
+    net.classify.register_forward_pre_hook(
         lambda _, args: seen.append(args[0].detach())
     )
-    decoder(make_maps(64, 64, dtype=torch.float32))
-    decoder.eval()
-    decoder(make_maps(64, 64, dtype=torch.float32))
+    net(make_maps(64, 64, dtype=torch.float32))
+    net.eval()
+    net(make_maps(64, 64, dtype=torch.float32))
     dropped, kept = (
         (x == 0).flatten(2).all(dim=2).float().mean().item() for x in seen
     )
@@ -174,8 +235,8 @@ def test_dropout_takes_whole_channels(randomize):
 
 def test_rate_of_dropout_is_a_tenth_unless_given():
     assert AllMLPDecoder(DIMS, dim=8, num_classes=2).dropout.p == 0.1
-    assert isinstance(make_decoder(0.3).dropout, nn.Dropout2d)
-    assert make_decoder(0.3).dropout.p == 0.3
+    assert isinstance(make_decoder(dropout=0.3).dropout, nn.Dropout2d)
+    assert make_decoder(dropout=0.3).dropout.p == 0.3
 
 
 def test_batch_norm_has_the_usual_eps_and_momentum():
@@ -184,18 +245,206 @@ def test_batch_norm_has_the_usual_eps_and_momentum():
     assert norm.affine and norm.track_running_stats
 
 
+@kinds
 @pytest.mark.parametrize("n", [3, 5])
-def test_wrong_number_of_maps(n):
+def test_wrong_number_of_maps(kind, n):
     maps = make_maps(64, 64, dtype=torch.float32)
-    with pytest.raises(ValueError, match=f"expected 4 maps.*got {n}"):
-        make_decoder()([*maps, maps[-1]][:n])
+    with pytest.raises(ValueError, match=f"expected 4 feature maps.*got {n}"):
+        make_decoder(kind)([*maps, maps[-1]][:n])
 
 
-def test_gradients_are_right(randomize):
-    decoder = AllMLPDecoder((2, 3), dim=2, num_classes=2)
-    randomize(decoder).double().eval()
+@kinds
+def test_gradients_are_right(kind, randomize):
+    net = kind((2, 3), dim=2, num_classes=2)
+    randomize(net).double().eval()
     maps = [
         torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True),
         torch.randn(1, 3, 2, 2, dtype=torch.float64, requires_grad=True),
     ]
-    assert torch.autograd.gradcheck(lambda *m: decoder(m), maps)
+    assert torch.autograd.gradcheck(lambda *m: net(m), maps)
+
+
+# What people do to the layers of a model
+
+
+class LoRA(nn.Module):
+    """A linear layer and a product of two thin matrices beside it."""
+
+    def __init__(self, layer: nn.Linear):
+        super().__init__()
+        self.layer = layer
+        self.down = nn.Linear(layer.in_features, 2, bias=False)
+        self.up = nn.Linear(2, layer.out_features, bias=False)
+
+    def forward(self, x):
+        return self.layer(x) + self.up(self.down(x))
+
+
+class Doubled(nn.Linear):
+    """A subclass has the parameters, and another forward."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def hook(*_):
+    return None
+
+
+def quantized(net):
+    """Linear layers in eight bits, in PyTorch's oldest and simplest way."""
+    quantization = pytest.importorskip("torch.ao.quantization")
+    with warnings.catch_warnings():  # it is deprecated, and still there
+        warnings.simplefilter("ignore")
+        return quantization.quantize_dynamic(net, {nn.Linear})
+
+
+@pytest.fixture
+def plain(randomize):
+    return randomize(make_decoder(AllMLPDecoder)).eval()
+
+
+@pytest.fixture
+def folded(randomize):
+    return randomize(make_decoder(FoldedMLPDecoder)).eval()
+
+
+@pytest.fixture
+def maps():
+    return make_maps(64, 64, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_hooks_of_the_published_form_see_every_layer(plain, maps, training):
+    """And keep what they saw: no later step overwrites it."""
+    plain.train(training)
+    layers = {**dict(plain.named_children()), "unify": plain.unify[0]}
+    seen = {}
+    for name, layer in layers.items():
+        layer.register_forward_hook(
+            lambda _, args, out, name=name: seen.update({name: (*args, out)})
+        )
+    plain(maps)
+    assert set(seen) == {"unify", "fuse", "norm", "dropout", "classify"}
+    x, out = seen["unify"]
+    torch.testing.assert_close(out, plain.unify[0](x))
+    x, out = seen["norm"]
+    torch.testing.assert_close(out, plain.norm(x))
+    assert (out < 0).any()
+
+
+def test_published_form_can_be_pruned(plain, maps):
+    layer = plain.train().unify[0]
+    unpruned = plain(maps)
+    prune.l1_unstructured(layer, "weight", amount=0.5)
+    assert not torch.allclose(plain(maps), unpruned)
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
+    losses = []
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = loss_of(plain(maps))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[1] < losses[0]
+    plain(maps)  # the weight is made anew from what was learnt
+    assert (layer.weight == 0).float().mean() == 0.5
+
+
+def test_published_form_takes_lora(plain, maps):
+    before = plain(maps)
+    plain.unify[1] = LoRA(plain.unify[1])
+    assert not torch.allclose(plain(maps), before)
+    plain(maps).square().mean().backward()
+    assert plain.unify[1].up.weight.grad.any()
+
+
+def test_published_form_can_be_quantized(plain, maps):
+    small = quantized(plain)
+    assert all(type(x) is not nn.Linear for x in small.unify)
+    error = relative_error(small(maps), plain(maps))
+    assert 0 < error < 0.05
+
+
+def assert_refused(net, maps, name, found):
+    """Neither mode computes anything, and the message says what to do."""
+    for training in (True, False):
+        with pytest.raises(TypeError) as error:
+            net.train(training)(maps)
+        assert f"parameters of {name} and" in str(error.value)
+        assert found in str(error.value)
+        assert "build the model with folded=False" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [LoRA, lambda layer: Doubled(14, 12)])
+def test_fold_refuses_another_layer(folded, maps, kind):
+    folded.unify[2] = kind(folded.unify[2])
+    assert_refused(
+        folded, maps, "unify[2]", f".{type(folded.unify[2]).__name__}:"
+    )
+
+
+def test_fold_refuses_a_quantized_layer(folded, maps):
+    assert_refused(
+        quantized(folded),
+        maps,
+        "unify[0]",
+        "quantized.dynamic.modules.linear.Linear",
+    )
+
+
+def test_fold_refuses_another_norm(folded, maps):
+    folded.norm = nn.GroupNorm(3, 12)
+    assert_refused(folded, maps, "norm", "normalization.GroupNorm")
+
+
+def test_fold_refuses_a_parametrized_layer(folded, maps):
+    parametrizations.weight_norm(folded.fuse)
+    assert_refused(folded, maps, "fuse", ".ParametrizedConv2d")
+
+
+@pytest.mark.parametrize("name", ["unify[3]", "fuse", "norm"])
+@pytest.mark.parametrize(
+    "register",
+    [
+        "register_forward_pre_hook",
+        "register_forward_hook",
+        "register_full_backward_pre_hook",
+        "register_full_backward_hook",
+    ],
+)
+def test_fold_refuses_hooks_that_would_not_run(folded, maps, name, register):
+    layer = {
+        "unify[3]": folded.unify[3],
+        "fuse": folded.fuse,
+        "norm": folded.norm,
+    }[name]
+    expected = folded(maps)
+    handle = getattr(layer, register)(hook)
+    assert_refused(folded, maps, name, "got one with hooks")
+    handle.remove()
+    assert torch.equal(folded.eval()(maps), expected)
+
+
+def test_fold_refuses_a_pruned_layer_until_it_is_made_permanent(folded, maps):
+    prune.l1_unstructured(folded.unify[0], "weight", amount=0.5)
+    assert_refused(folded, maps, "unify[0]", "got one with hooks")
+    prune.remove(folded.unify[0], "weight")
+    folded.eval()
+    expected = textbook_decoder(folded, maps)
+    assert relative_error(folded(maps), expected) < 2e-6
+
+
+def test_fold_takes_the_norm_of_several_processes(folded, maps):
+    expected = folded(maps)
+    synchronized = nn.SyncBatchNorm.convert_sync_batchnorm(folded)
+    assert isinstance(synchronized.norm, nn.SyncBatchNorm)
+    assert torch.equal(synchronized(maps), expected)
+
+
+def test_fold_runs_the_hooks_of_what_it_calls(folded, maps):
+    seen = []
+    for layer in (folded, folded.dropout, folded.classify):
+        layer.register_forward_hook(lambda layer, *_: seen.append(layer))
+    folded(maps)
+    assert seen == [folded.dropout, folded.classify, folded]

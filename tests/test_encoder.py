@@ -1,4 +1,4 @@
-"""Blocks, stages and the pyramid: arithmetic, schedules, first weights."""
+"""Blocks, stages and the encoder: arithmetic, schedules, initialisation."""
 
 import math
 from dataclasses import replace
@@ -51,7 +51,7 @@ def test_drop_path_drops_whole_samples_and_scales_the_others():
     assert out.mean().item() == pytest.approx(1, abs=0.04)
 
 
-def test_drop_path_does_nothing_in_evaluation_or_at_rate_zero():
+def test_drop_path_does_nothing_in_evaluation_mode_or_at_rate_zero():
     x = torch.randn(5, 3)
     assert DropPath(0.9).eval()(x) is x
     assert DropPath(0)(x) is x
@@ -206,7 +206,7 @@ def test_each_stage_reads_the_map_before_it(tiny, randomize):
     ],
 )
 def test_every_stage_has_the_same_number_of_keys(h, w, keys):
-    """(h / 32)(w / 32) where both sides divide by 32."""
+    """(h / 32)(w / 32) where both sides are divisible by 32."""
     with torch.device("meta"):
         encoder = MixTransformer(PRESETS["b0"])
     seen = []
@@ -252,7 +252,7 @@ def test_images_that_are_too_small(tiny, h, w):
     assert f"got {h} x {w}" in str(error.value)
 
 
-# Norms and first weights
+# Norms and initialisation
 
 
 def layer_norms(encoder: nn.Module) -> dict[str, float]:
@@ -278,7 +278,7 @@ def test_eps_of_every_norm_is_the_official_one(tiny):
     assert found == expected
 
 
-def test_eps_of_the_config_replaces_all(tiny):
+def test_eps_of_the_config_replaces_every_one(tiny):
     config = replace(tiny, layer_norm_eps=1e-5)
     assert set(layer_norms(MixTransformer(config)).values()) == {1e-5}
 
@@ -291,10 +291,10 @@ def wide_encoder():
 
 
 def describe(weight: torch.Tensor) -> tuple[float, float, float, float]:
-    """Deviation, mean and fourth moment, in units of the deviation; largest.
+    """Standard deviation; in its units mean, fourth moment and largest value.
 
     The fourth moment is 3 for a normal distribution, 1.8 for a uniform one,
-    2.06 for a normal one that is cut at two deviations.
+    2.06 for a normal one that is cut at two standard deviations.
     """
     w = weight.detach().double()
     std = w.std()
@@ -306,8 +306,8 @@ def describe(weight: torch.Tensor) -> tuple[float, float, float, float]:
     )
 
 
-def test_first_weights_of_linear_layers(wide_encoder):
-    """Normal with deviation 0.02, not cut at two deviations; biases zero."""
+def test_initialisation_of_linear_layers(wide_encoder):
+    """Normal, not cut at two standard deviations (0.04); biases zero."""
     layers = [m for m in wide_encoder.modules() if isinstance(m, nn.Linear)]
     assert len(layers) == 20
     for layer in layers:
@@ -320,7 +320,7 @@ def test_first_weights_of_linear_layers(wide_encoder):
         assert not layer.bias.any()
 
 
-def test_first_weights_of_convolutions(wide_encoder):
+def test_initialisation_of_convolutions(wide_encoder):
     """Normal with variance 2 / (k k out / groups); biases zero."""
     layers = [m for m in wide_encoder.modules() if isinstance(m, nn.Conv2d)]
     assert len(layers) == 4 + 4 + 3  # patches, depthwise, reductions
@@ -337,7 +337,7 @@ def test_first_weights_of_convolutions(wide_encoder):
         assert not layer.bias.any()
 
 
-def test_first_weights_of_norms(wide_encoder):
+def test_initialisation_of_norms(wide_encoder):
     layers = [m for m in wide_encoder.modules() if isinstance(m, nn.LayerNorm)]
     assert len(layers) == 4 + 4 + 8 + 3
     for layer in layers:

@@ -15,9 +15,10 @@ from segformer_tutorial.config import PER_STAGE
 OTHER_SIZES = [(1, 64, 64), (2, 96, 160), (3, 75, 107), (1, 250, 131)]
 
 
-@pytest.fixture
-def net(tiny, randomize) -> SegFormer:
-    return randomize(SegFormer(replace(tiny, depths=(1, 1, 1, 1)))).eval()
+@pytest.fixture(params=[True, False], ids=["folded", "published"])
+def net(tiny, randomize, request) -> SegFormer:
+    config = replace(tiny, depths=(1, 1, 1, 1), folded=request.param)
+    return randomize(SegFormer(config)).eval()
 
 
 def dynamic():
@@ -40,7 +41,7 @@ def check(net, run):
 
 
 def test_compile_training_without_a_graph_break(net):
-    """Forward and backward; this backend needs no compiler for C++."""
+    """Forward and backward pass; this backend needs no compiler for C++."""
     net.train()
     x = torch.randn(2, 3, 64, 75)
     torch.manual_seed(1)

@@ -1,4 +1,4 @@
-"""The whole model: sizes, errors, labels, and life in PyTorch."""
+"""The whole model: sizes, errors, labels, and what PyTorch does with it."""
 
 import copy
 import inspect
@@ -15,12 +15,14 @@ from reference import relative_error
 from segformer_tutorial import (
     PRESETS,
     AllMLPDecoder,
+    FoldedMLPDecoder,
     SegFormer,
     attention,
     config,
     decoder,
     encoder,
     labels_from_logits,
+    linear,
     mix_ffn,
     model,
     patch_embedding,
@@ -28,9 +30,9 @@ from segformer_tutorial import (
 )
 
 
-@pytest.fixture
-def net(tiny, randomize) -> SegFormer:
-    return randomize(SegFormer(tiny)).eval()
+@pytest.fixture(params=[True, False], ids=["folded", "published"])
+def net(tiny, randomize, request) -> SegFormer:
+    return randomize(SegFormer(replace(tiny, folded=request.param))).eval()
 
 
 # Presets and sizes
@@ -91,8 +93,6 @@ def test_any_number_of_channels(tiny, in_channels):
 def test_images_that_do_not_fit(net, shape):
     with pytest.raises(ValueError, match=r"images must be .*, got"):
         net(torch.zeros(shape))
-    with pytest.raises(ValueError, match=r"images must be .*, got"):
-        net.predict(torch.zeros(shape))
 
 
 def test_model_is_the_encoder_then_the_decoder(net):
@@ -105,6 +105,26 @@ def test_dropout_is_the_configs(tiny):
     assert net.decoder.dropout.p == 0.3
 
 
+def test_config_chooses_the_decoder(tiny, randomize):
+    """Folded by default. Both have the same tensors and the same logits."""
+    net = randomize(SegFormer(tiny)).eval()
+    assert type(net.decoder) is FoldedMLPDecoder
+    plain = SegFormer(replace(tiny, folded=False)).eval()
+    assert type(plain.decoder) is AllMLPDecoder
+    plain.load_state_dict(net.state_dict(), strict=True)
+    x = torch.randn(2, 3, 75, 107)
+    assert relative_error(plain(x), net(x)) < 1e-5
+
+
+def test_seed_gives_both_decoders_the_same_values(tiny):
+    nets = []
+    for folded in (True, False):
+        torch.manual_seed(1)
+        nets.append(SegFormer(replace(tiny, folded=folded)).state_dict())
+    assert list(nets[0]) == list(nets[1])
+    assert all(map(torch.equal, nets[0].values(), nets[1].values()))
+
+
 def test_images_of_a_batch_do_not_meet(net):
     x = torch.randn(3, 3, 40, 56)
     together = net(x)
@@ -112,10 +132,9 @@ def test_images_of_a_batch_do_not_meet(net):
         assert relative_error(net(x[i : i + 1])[0], together[i]) < 1e-5
 
 
-def test_head_keeps_the_first_weights_of_pytorch():
-    """Uniform up to 1 / sqrt(fan-in); the encoder's rule stays out of it."""
+def test_decoder_keeps_the_initialisation_of_pytorch():
+    """Uniform up to 1 / sqrt(fan-in): the encoder's rule ends with it."""
     net = SegFormer(replace(PRESETS["b2"], depths=(1, 1, 1, 1)))
-    assert isinstance(net.decoder, AllMLPDecoder)
     for layer in (*net.decoder.unify, net.decoder.fuse, net.decoder.classify):
         bound = layer.weight[0].numel() ** -0.5
         values = [layer.weight]
@@ -131,33 +150,17 @@ def test_head_keeps_the_first_weights_of_pytorch():
 # Labels
 
 
-def test_predict_resizes_the_scores_and_takes_the_best_class(net):
+def test_labels_are_those_of_the_resized_logits(net):
     x = torch.randn(2, 3, 75, 107)
-    labels = net.predict(x)
+    logits = net(x)
+    labels = labels_from_logits(logits, x.shape[2:])
     assert labels.shape == (2, 75, 107)
     assert labels.dtype == torch.int64
     full = F.interpolate(
-        net(x), size=(75, 107), mode="bilinear", align_corners=False
+        logits, size=(75, 107), mode="bilinear", align_corners=False
     )
     assert torch.equal(labels, full.argmax(dim=1))
     assert labels.unique().numel() > 1
-
-
-def test_predict_needs_evaluation_mode(net):
-    net.train()
-    before = net.decoder.norm.running_mean.clone()
-    with pytest.raises(RuntimeError) as error:
-        net.predict(torch.randn(2, 3, 64, 64))
-    assert "needs evaluation mode" in str(error.value)
-    assert "training mode" in str(error.value)
-    assert torch.equal(net.decoder.norm.running_mean, before)
-
-
-def test_predict_keeps_no_graph(net):
-    seen = []
-    net.decoder.register_forward_hook(lambda *args: seen.append(args[-1]))
-    net.predict(torch.randn(1, 3, 32, 32))
-    assert not seen[0].requires_grad
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 32, 150, 1000])
@@ -210,17 +213,12 @@ def test_resize_does_not_align_the_corners():
 
 
 @pytest.mark.parametrize("chunk_size", [0, -1])
-def test_chunk_size_below_one(net, chunk_size):
-    for call in (
-        lambda: labels_from_logits(
-            torch.zeros(1, 2, 4, 4), (8, 8), chunk_size=chunk_size
-        ),
-        lambda: net.predict(torch.zeros(1, 3, 32, 32), chunk_size=chunk_size),
-    ):
-        with pytest.raises(ValueError) as error:
-            call()
-        assert "chunk_size must be at least 1" in str(error.value)
-        assert f"got {chunk_size}" in str(error.value)
+def test_chunk_size_below_one(chunk_size):
+    logits = torch.zeros(1, 2, 4, 4)
+    with pytest.raises(ValueError) as error:
+        labels_from_logits(logits, (8, 8), chunk_size=chunk_size)
+    assert "chunk_size must be at least 1" in str(error.value)
+    assert f"got {chunk_size}" in str(error.value)
 
 
 @pytest.mark.parametrize("shape", [(150, 16, 16), (1, 1, 5, 4, 4)])
@@ -231,15 +229,16 @@ def test_logits_of_another_rank(shape):
     assert f"got shape {shape}" in str(error.value)
 
 
-# Life in PyTorch
+# What PyTorch does with it
 
 
 def test_meta_device(tiny):
     with torch.device("meta"):
         net = SegFormer(tiny).eval()
     x = torch.empty(2, 3, 75, 107, device="meta")
-    assert net(x).shape == (2, 5, 19, 27)
-    assert net.predict(x).shape == (2, 75, 107)
+    logits = net(x)
+    assert logits.shape == (2, 5, 19, 27)
+    assert labels_from_logits(logits, (75, 107)).shape == (2, 75, 107)
 
 
 def test_gradients_reach_every_parameter(net):
@@ -280,7 +279,7 @@ def test_autocast(net):
     expected = net(x)
     with torch.autocast("cpu", torch.bfloat16):
         logits = net(x)
-        assert net.predict(x).shape == (2, 64, 96)
+        assert labels_from_logits(logits, (64, 96)).shape == (2, 64, 96)
     assert logits.dtype == torch.bfloat16
     assert logits.isfinite().all()
     assert relative_error(logits.float(), expected) < 3e-2
@@ -311,8 +310,8 @@ def test_copies_compute_the_same_and_share_nothing(net, again):
     assert torch.equal(net(x), expected)
 
 
-def test_state_dict_round_trip(net, tiny):
-    other = SegFormer(tiny).eval()
+def test_state_dict_round_trip(net):
+    other = SegFormer(net.config).eval()
     x = torch.randn(1, 3, 64, 64)
     assert not torch.allclose(other(x), net(x))
     other.load_state_dict(net.state_dict(), strict=True)
@@ -353,7 +352,16 @@ def test_training_is_random_and_evaluation_is_not(tiny):
 
 @pytest.mark.parametrize(
     "module",
-    [config, patch_embedding, attention, mix_ffn, encoder, decoder, model],
+    [
+        config,
+        patch_embedding,
+        linear,
+        attention,
+        mix_ffn,
+        encoder,
+        decoder,
+        model,
+    ],
     ids=lambda module: module.__name__.rpartition(".")[2],
 )
 def test_no_view(module):
@@ -364,7 +372,7 @@ def test_no_view(module):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("chunk_size", [7, 32, 150])
 def test_labels_of_half_precision_logits(dtype, chunk_size):
-    """Under autocast the model returns such scores, channels last."""
+    """Under autocast the model returns such logits, channels last."""
     logits = torch.randn(2, 150, 16, 24).to(dtype)
     logits = logits.contiguous(memory_format=torch.channels_last)
     expected = resize(logits.float(), (61, 97)).argmax(dim=1)
