@@ -24,10 +24,16 @@ print(re.search(r"AnonHugePages:\\s+(\\d+)", text)[1])
 """
 
 
+@pytest.fixture(autouse=True)
+def unset(monkeypatch):
+    """Nobody has decided; what a test sets is forgotten afterwards."""
+    monkeypatch.setenv(memory.SETTING, "")  # so that it is restored
+    monkeypatch.delenv(memory.SETTING)
+
+
 @pytest.mark.parametrize("value", [None, "0", "1"])
 def test_a_setting_of_the_user_is_left_alone(value, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.delenv(memory.SETTING, raising=False)
     if value is not None:
         monkeypatch.setenv(memory.SETTING, value)
     memory.use_huge_pages()
@@ -36,7 +42,6 @@ def test_a_setting_of_the_user_is_left_alone(value, monkeypatch):
 
 def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.delenv(memory.SETTING, raising=False)
     memory.use_huge_pages()
     assert memory.SETTING not in memory.os.environ
 
@@ -45,9 +50,8 @@ def test_other_systems_are_left_alone(monkeypatch):
     not ENABLED.exists() or "[never]" in ENABLED.read_text(),
     reason="this kernel gives no huge pages",
 )
-def test_it_is_in_time_after_the_package_was_imported(monkeypatch):
+def test_it_is_in_time_after_the_package_was_imported():
     """The package makes no tensor while it is imported."""
-    monkeypatch.delenv(memory.SETTING, raising=False)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         capture_output=True,
