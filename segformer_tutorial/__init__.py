@@ -2,7 +2,7 @@
 
 from .attention import EfficientSelfAttention
 from .config import PRESETS, SegFormerConfig
-from .decoder import AllMLPDecoder, resize
+from .decoder import AllMLPDecoder, FoldedMLPDecoder, resize
 from .encoder import (
     DropPath,
     MixTransformer,
@@ -19,6 +19,7 @@ __all__ = [
     "AllMLPDecoder",
     "DropPath",
     "EfficientSelfAttention",
+    "FoldedMLPDecoder",
     "MixFFN",
     "MixTransformer",
     "MixTransformerStage",

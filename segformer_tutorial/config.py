@@ -1,18 +1,21 @@
-"""The numbers that make a SegFormer: one dataclass and the table B0-B5."""
+"""The hyper-parameters of SegFormer: one dataclass and the presets B0-B5."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegFormerConfig:
-    """Everything that tells one SegFormer from another; the default is B0.
+    """The hyper-parameters of a SegFormer; the defaults are those of B0.
 
     The first seven fields have one entry per stage. `reduction_ratios` are
-    ratios of sides: a ratio of 8 merges 8 x 8 positions into one, which the
-    paper's text writes as R = 64. `layer_norm_eps=None` is the official
-    code's mixture (1e-6 in the blocks and after a stage, 1e-5 elsewhere); a
-    number replaces all of them (1e-5 is what `transformers` computes).
+    ratios of sides: a ratio of 8 merges 8 x 8 tokens into one, which the
+    paper's text writes as R = 64. With `layer_norm_eps=None` every LayerNorm
+    has the official code's eps (1e-6 in the blocks and after each stage, 1e-5
+    elsewhere); a number replaces all of them (`transformers` computes with
+    1e-5). `folded` chooses the decoder: `FoldedMLPDecoder`, or the published
+    `AllMLPDecoder` with the same parameters.
 
+    Raises ValueError for values that no SegFormer can have.
     Source: Table 6 of arXiv 2105.15203, with the depths and the expansion
     ratios of the official code.
     """
@@ -30,10 +33,12 @@ class SegFormerConfig:
     drop_path: float = 0.1
     dropout: float = 0.1
     layer_norm_eps: float | None = None
+    folded: bool = True
 
     def __post_init__(self):
-        for name in PER_STAGE:  # a list, as from JSON, becomes a tuple
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in PER_STAGE:  # JSON has lists and no tuples
+            if isinstance(values := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(values))
         check_config(self)
 
 
@@ -49,20 +54,25 @@ PER_STAGE = (
 
 
 def check_config(config: SegFormerConfig) -> None:
-    """Raise ValueError for numbers that no SegFormer can have."""
+    """Raise ValueError for values that no SegFormer can have."""
+    if not isinstance(config.dims, tuple) or not config.dims:
+        raise ValueError(
+            f"dims must have one entry per stage, got {config.dims!r}"
+        )
     stages = len(config.dims)
-    if not stages:
-        raise ValueError("dims must have an entry per stage, got none")
     for name in PER_STAGE:
         values = getattr(config, name)
-        kind = (int, float) if name == "expansion_ratios" else int
-        if len(values) != stages or not all(
-            isinstance(v, kind) and v > 0 for v in values
+        kinds, word = (int,), "integers"
+        if name == "expansion_ratios":
+            kinds, word = (int, float), "numbers"
+        if (
+            not isinstance(values, tuple)
+            or len(values) != stages
+            or not all(is_number(v, *kinds) and v > 0 for v in values)
         ):
             raise ValueError(
-                f"{name} must hold {stages} positive numbers, one for "
-                "each entry of dims, whole ones but for expansion_ratios, "
-                f"got {values}"
+                f"{name} must hold {stages} positive {word}, one per entry "
+                f"of dims, got {values!r}"
             )
     for dim, heads in zip(config.dims, config.num_heads, strict=True):
         if dim % heads:
@@ -72,20 +82,26 @@ def check_config(config: SegFormerConfig) -> None:
             )
     for name in ("decoder_dim", "num_classes", "in_channels"):
         value = getattr(config, name)
-        if not isinstance(value, int) or value < 1:
+        if not is_number(value, int) or value < 1:
             raise ValueError(
-                f"{name} must be at least 1 and whole, got {value!r}"
+                f"{name} must be a positive integer, got {value!r}"
             )
-    if config.layer_norm_eps is not None and not config.layer_norm_eps > 0:
-        raise ValueError(
-            f"layer_norm_eps must be positive or None, "
-            f"got {config.layer_norm_eps}"
-        )
     for name in ("drop_path", "dropout"):
-        if not 0 <= getattr(config, name) < 1:
-            raise ValueError(
-                f"{name} must lie in [0, 1), got {getattr(config, name)}"
-            )
+        rate = getattr(config, name)
+        if not is_number(rate, int, float) or not 0 <= rate < 1:
+            raise ValueError(f"{name} must lie in [0, 1), got {rate!r}")
+    eps = config.layer_norm_eps
+    if eps is not None and (not is_number(eps, int, float) or not eps > 0):
+        raise ValueError(
+            f"layer_norm_eps must be positive or None, got {eps!r}"
+        )
+    if not isinstance(config.folded, bool):
+        raise ValueError(f"folded must be True or False, got {config.folded!r}")
+
+
+def is_number(value: object, *kinds: type) -> bool:
+    """Whether it is of one of these types; True and False are no numbers."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 WIDE = {"dims": (64, 128, 320, 512)}

@@ -1,4 +1,4 @@
-"""The Mix Transformer (MiT): blocks into stages, stages into an encoder."""
+"""The Mix Transformer (MiT): blocks form stages, stages form the encoder."""
 
 import itertools
 import math
@@ -15,9 +15,11 @@ from .patch_embedding import OverlapPatchEmbedding
 
 
 class DropPath(nn.Module):
-    """In training, drop the whole branch for some samples of the batch.
+    """In training, set a random part of the batch's samples to zero.
 
-    b ... -> b ... Survivors are scaled up, so that the mean stays the same.
+    b ... -> b ... On a residual branch this skips the branch for a sample,
+    with probability `p`. The other samples are scaled by 1 / (1 - p), so that
+    the mean stays the same.
     Source: stochastic depth, arXiv 1603.09382.
     """
 
@@ -37,10 +39,10 @@ class DropPath(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then Mix-FFN, each normalised first and added on.
+    """Attention, then Mix-FFN, each a residual branch with a norm in front.
 
-    b h w c -> b h w c. Source: Figure 2 for the order, the official code for
-    the norms.
+    b h w c -> b h w c.
+    Source: Figure 2 for the order, the official code for the norms.
     """
 
     def __init__(
@@ -51,17 +53,13 @@ class TransformerBlock(nn.Module):
         reduction_ratio: int,
         expansion_ratio: float,
         drop_path: float = 0.0,
-        eps: float | None = None,
     ):
         super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6 if eps is None else eps)
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = EfficientSelfAttention(
-            dim,
-            num_heads=num_heads,
-            reduction_ratio=reduction_ratio,
-            eps=eps,
+            dim, num_heads=num_heads, reduction_ratio=reduction_ratio
         )
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6 if eps is None else eps)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.ffn = MixFFN(dim, expansion_ratio=expansion_ratio)
         self.drop_path = DropPath(drop_path)
 
@@ -72,7 +70,7 @@ class TransformerBlock(nn.Module):
 
 
 class MixTransformerStage(nn.Module):
-    """Patch embedding, one block per entry of `drop_paths`, LayerNorm.
+    """Patch embedding, then one block per entry of `drop_paths`, then a norm.
 
     b c h w -> b dim h' w' with h' = ceil(h / stride), and w' alike.
     """
@@ -88,11 +86,10 @@ class MixTransformerStage(nn.Module):
         reduction_ratio: int,
         expansion_ratio: float,
         drop_paths: Sequence[float],
-        eps: float | None = None,
     ):
         super().__init__()
         self.patch_embedding = OverlapPatchEmbedding(
-            in_channels, dim, patch_size=patch_size, stride=stride, eps=eps
+            in_channels, dim, patch_size=patch_size, stride=stride
         )
         self.blocks = nn.Sequential(
             *(
@@ -102,12 +99,11 @@ class MixTransformerStage(nn.Module):
                     reduction_ratio=reduction_ratio,
                     expansion_ratio=expansion_ratio,
                     drop_path=drop_path,
-                    eps=eps,
                 )
                 for drop_path in drop_paths
             )
         )
-        self.norm = nn.LayerNorm(dim, eps=1e-6 if eps is None else eps)
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.blocks(self.patch_embedding(x)))
@@ -115,11 +111,11 @@ class MixTransformerStage(nn.Module):
 
 
 class MixTransformer(nn.Module):
-    """The encoder: a pyramid of maps, each one from the map before it.
+    """The encoder: four stages, each one working on the output of the last.
 
-    b c h w -> [b dim_i ceil(h / s_i) ceil(w / s_i)], one map per stage, with
-    s = 4, 8, 16, 32. Raises ValueError for images that are not
-    `b in_channels h w` or have a side under 32 pixels.
+    b c h w -> [b dims[i] ceil(h / s_i) ceil(w / s_i)], one feature map per
+    stage, with s = 4, 8, 16, 32. Raises ValueError for images that are not
+    `b in_channels h w` or have a side of less than 32 pixels.
     Source: Section 3.1 and Table 6; initialised as in the official code.
     """
 
@@ -141,11 +137,14 @@ class MixTransformer(nn.Module):
                     reduction_ratio=config.reduction_ratios[i],
                     expansion_ratio=config.expansion_ratios[i],
                     drop_paths=rates[i],
-                    eps=config.layer_norm_eps,
                 )
             )
             in_channels = dim
         self.apply(init_weights)
+        if config.layer_norm_eps is not None:
+            for module in self.modules():
+                if isinstance(module, nn.LayerNorm):
+                    module.eps = config.layer_norm_eps
 
     def forward(self, images: Tensor) -> list[Tensor]:
         check_images(images, self.in_channels, self.min_side)
@@ -158,7 +157,7 @@ class MixTransformer(nn.Module):
 
 
 def smallest_side(config: SegFormerConfig) -> int:
-    """One window for each reduction to merge, counted in pixels."""
+    """The side in pixels that leaves every reduction one window to merge."""
     return max(
         stride * ratio
         for stride, ratio in zip(
@@ -170,7 +169,7 @@ def smallest_side(config: SegFormerConfig) -> int:
 
 
 def check_images(images: Tensor, in_channels: int, min_side: int) -> None:
-    """Raise ValueError for images that the encoder cannot take."""
+    """Raise ValueError unless images are b in_channels h w, large enough."""
     if images.ndim != 4 or images.shape[1] != in_channels:
         raise ValueError(
             f"images must be b c h w with c = {in_channels}, "
@@ -184,7 +183,7 @@ def check_images(images: Tensor, in_channels: int, min_side: int) -> None:
 
 
 def drop_path_rates(config: SegFormerConfig) -> list[list[float]]:
-    """One rate per block, rising from 0 to `config.drop_path`, by stage."""
+    """Per stage, one rate per block: from 0 linearly to `drop_path`."""
     step = config.drop_path / max(1, sum(config.depths) - 1)
     block = itertools.count()
     return [[step * next(block) for _ in range(n)] for n in config.depths]
@@ -193,8 +192,8 @@ def drop_path_rates(config: SegFormerConfig) -> list[list[float]]:
 def init_weights(module: nn.Module) -> None:
     """Initialise a linear layer or a convolution as the official code does.
 
-    Linear: normal with deviation 0.02, cut at two units either side.
-    Convolution: normal with variance 2 / fan-out. Biases start at zero.
+    Linear: normal with standard deviation 0.02, truncated to [-2, 2].
+    Convolution: normal with variance 2 / fan-out. Biases are zero.
     """
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)

@@ -1,4 +1,4 @@
-"""A linear layer on maps; on a CPU it runs as a 1 x 1 convolution."""
+"""A linear layer on feature maps; on a CPU it runs as a 1 x 1 convolution."""
 
 import torch
 import torch.nn.functional as F
@@ -6,13 +6,16 @@ from einops import rearrange
 from torch import Tensor, nn
 
 
-class Linear(nn.Linear):
-    """`nn.Linear` on the channels of a map: b h w c -> b h w out_features.
+class PointwiseLinear(nn.Linear):
+    """`nn.Linear` on a feature map: b h w c -> b h w out_features.
 
-    On a CPU, a float32 map takes the way of a 1 x 1 convolution, which is the
-    same product. PyTorch hands convolutions to oneDNN and linear layers to a
-    BLAS. The benchmark shows what it saves on its machine; where a BLAS is
-    the faster one, use `nn.Linear`: the parameters are the same.
+    On a CPU, a float32 feature map goes through a 1 x 1 convolution, which
+    computes the same product: PyTorch hands convolutions to oneDNN, linear
+    layers to a BLAS, and on the benchmark's machine oneDNN is faster.
+
+    Where that does not hold, or for a tool that asks for `nn.Linear` by exact
+    type, such as `quantize_dynamic`, set `layer.__class__ = nn.Linear` on
+    every such layer: the parameters are the same.
     """
 
     def forward(self, x: Tensor) -> Tensor:

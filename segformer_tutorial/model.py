@@ -1,4 +1,4 @@
-"""SegFormer: the encoder, the decoder, and labels for every pixel."""
+"""SegFormer: the encoder and the decoder; from logits to labels."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,14 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from .config import PRESETS, SegFormerConfig
-from .decoder import AllMLPDecoder, resize
+from .decoder import AllMLPDecoder, FoldedMLPDecoder, resize
 from .encoder import MixTransformer
 
 
 class SegFormer(nn.Module):
-    """Images in, one score per class at a quarter of the size out.
+    """From images to logits at a quarter of their height and width.
 
     b in_channels h w -> b num_classes ceil(h / 4) ceil(w / 4)
+
+    Published weights take RGB images, normalised as ImageNet's. Raises
+    ValueError for images that the encoder does not take.
     """
 
     def __init__(self, config: SegFormerConfig):
@@ -26,7 +29,8 @@ class SegFormer(nn.Module):
             )
         self.config = config
         self.encoder = MixTransformer(config)
-        self.decoder = AllMLPDecoder(
+        decoder = FoldedMLPDecoder if config.folded else AllMLPDecoder
+        self.decoder = decoder(
             config.dims,
             dim=config.decoder_dim,
             num_classes=config.num_classes,
@@ -45,34 +49,16 @@ class SegFormer(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return self.decoder(self.encoder(images))
 
-    def predict(self, images: Tensor, *, chunk_size: int = 32) -> Tensor:
-        """Label every pixel: b in_channels h w -> b h w, integers.
-
-        The images are what the encoder takes: RGB, and for published weights
-        normalised (`data.normalize`). The scores are resized to the images'
-        size `chunk_size` classes at a time. Raises RuntimeError in training
-        mode, where dropout would make the labels random and BatchNorm would
-        learn from the images.
-        """
-        if self.training:
-            raise RuntimeError(
-                "predict needs evaluation mode, got a model in training "
-                "mode: call model.eval() first"
-            )
-        with torch.no_grad():
-            return labels_from_logits(
-                self(images), images.shape[2:], chunk_size=chunk_size
-            )
-
 
 def labels_from_logits(
     logits: Tensor, size: Sequence[int], *, chunk_size: int = 32
 ) -> Tensor:
-    """Resize the scores, then take the best class: b k h w -> b size.
+    """Resize the logits, then take the best class: b k h w -> b size.
 
     In this order, because labels cannot be averaged. At most `chunk_size`
     classes are held at full size: 32 of 150 take about a quarter of the
-    memory, and for finite scores the labels are the same.
+    memory, and for finite logits the labels are the same. Returns int64.
+    Raises ValueError for logits of another shape.
     """
     if logits.ndim != 4 or not logits.shape[1]:
         raise ValueError(
@@ -84,14 +70,14 @@ def labels_from_logits(
     best = labels = None
     for start in range(0, logits.shape[1], chunk_size):
         chunk = logits[:, start : start + chunk_size]
-        # Half precision would round close scores to a tie.
+        # Half precision would round close logits to a tie.
         chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
-        score, label = resize(chunk, size).max(dim=1)
+        logit, label = resize(chunk, size).max(dim=1)
         label += start
         if best is None:
-            best, labels = score, label
+            best, labels = logit, label
         else:
             # Strictly better: on a tie the first class wins, as in argmax.
-            labels = torch.where(score > best, label, labels)
-            best = torch.maximum(score, best)
+            labels = torch.where(logit > best, label, labels)
+            best = torch.maximum(logit, best)
     return labels

@@ -1,4 +1,4 @@
-"""From a map to tokens: a strided convolution whose windows overlap."""
+"""From an image or a feature map to tokens: a convolution with overlap."""
 
 from einops import rearrange
 from torch import Tensor, nn
@@ -12,19 +12,13 @@ class OverlapPatchEmbedding(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        dim: int,
-        *,
-        patch_size: int,
-        stride: int,
-        eps: float | None = None,
+        self, in_channels: int, dim: int, *, patch_size: int, stride: int
     ):
         super().__init__()
         self.proj = nn.Conv2d(
             in_channels, dim, patch_size, stride, padding=patch_size // 2
         )
-        self.norm = nn.LayerNorm(dim, eps=1e-5 if eps is None else eps)
+        self.norm = nn.LayerNorm(dim, eps=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.proj(x)
