@@ -9,304 +9,159 @@ turn. Before anything is timed, the logits of all are compared. Each case runs
 in a process of its own, so that none inherits the memory of the one before;
 peak memory is taken in one process per contender.
 
-The floor is what the arithmetic alone would take: the multiply-adds of a
-forward over the machine's own rate in a large matrix product, measured in the
-same turns. PyTorch has two ways to such a product, torch.matmul and a 1 x 1
-convolution, and the rates differ, so there are two floors.
+On Linux every case runs twice: as PyTorch is installed, and with
+THP_MEM_ALLOC_ENABLE=1, which lets its CPU allocator take huge pages. Most of
+the page faults of a forward pass are then gone, for every network in PyTorch
+alike. onnxruntime and OpenVINO have allocators of their own.
 
-The table goes to benchmarks/results_<device>.md and, with --readme, into the
-README between its two marks.
+The floor is what the arithmetic alone would take: the multiply-adds of a
+forward pass over the machine's own rate in a large matrix product, measured
+in the same turns. PyTorch has two ways to such a product, torch.matmul and a
+1 x 1 convolution, and the rates differ, so there are two floors.
+
+The tables go to benchmarks/results_<device>.md and, with --readme, a short
+one into the README between its two marks.
 """
 
 import argparse
-import copy
-import ctypes
-import gc
+import importlib.metadata
+import importlib.util
 import json
+import os
 import platform
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import segmentation_models_pytorch as smp
 import torch
-import torch.nn.functional as F
-import transformers
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from report import ROOT, put_in_readme, table
-from segformer_tutorial import PRESETS, SegFormer
-from segformer_tutorial.linear import PointwiseLinear
-from segformer_tutorial.weights import load_weights
+from contenders import (
+    COMPILED,
+    EAGER,
+    EXPORTED,
+    HF,
+    OURS,
+    RUNTIMES,
+    SMP,
+    build,
+    export,
+    forward,
+)
+from measure import (
+    large_products,
+    measure_memory,
+    product_side,
+    ratio,
+    take_turns,
+    training_step,
+)
+from report import ROOT, put_in_readme, table, write_rows
+from segformer_tutorial import SegFormer
+from segformer_tutorial.evaluate.cost import count_macs
 
-OURS = "this package"
-PLAIN = "this package with nn.Linear"
-HF = "transformers"
-COMPILED = "transformers, compiled"
-SMP = "smp"
 CASES = [(name, size) for size in (512, 1024) for name in ("b0", "b2", "b5")]
+HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+SETTINGS = {"as installed": "0", "with huge pages": "1"}
+TRAINED = (OURS, HF, SMP)
+COLUMNS = ("setting", "case", "contender", "milliseconds", "times_ours")
+PACKAGES = {
+    "torch": "torch",
+    "transformers": "transformers",
+    "segmentation_models_pytorch (smp)": "segmentation-models-pytorch",
+    "onnxruntime": "onnxruntime",
+    "OpenVINO": "openvino",
+}
 
 
-def build(preset: str, names: list[str]) -> dict[str, nn.Module]:
-    """The named contenders, all with the same random weights."""
-    config = PRESETS[preset]
-    torch.manual_seed(0)
-    theirs = transformers.SegformerForSemanticSegmentation(
-        transformers.SegformerConfig(
-            hidden_sizes=list(config.dims),
-            depths=list(config.depths),
-            num_attention_heads=list(config.num_heads),
-            decoder_hidden_size=config.decoder_dim,
-            num_labels=config.num_classes,
-        )
-    )
-    ours = SegFormer.from_preset(preset)
-    load_weights(ours, theirs.state_dict())
-    models = {OURS: ours, HF: theirs}
-    if PLAIN in names:
-        models[PLAIN] = copy.deepcopy(ours)
-        for module in models[PLAIN].modules():
-            if isinstance(module, PointwiseLinear):
-                module.__class__ = nn.Linear
-    if COMPILED in names:
-        models[COMPILED] = torch.compile(theirs, dynamic=False)
-    if SMP in names:
-        models[SMP] = smp.Segformer(
-            f"mit_{preset}",
-            encoder_weights=None,
-            classes=config.num_classes,
-            decoder_segmentation_channels=config.decoder_dim,
-        )
-        # Its last layer resizes the logits by 4; the others leave that out.
-        models[SMP].segmentation_head[1] = nn.Identity()
-        models[SMP].load_state_dict(smp_layout(ours.state_dict()))
-    return {name: models[name] for name in names}
-
-
-def smp_layout(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename our tensors to segmentation_models_pytorch's."""
-    pairs = [
-        ("attn.reduce", "attn.sr"),
-        ("ffn.dwconv", "mlp.dwconv.dwconv"),
-        ("ffn.fc", "mlp.fc"),
-        ("decoder.fuse", "decoder.fuse_stage.0"),
-        ("decoder.norm", "decoder.fuse_stage.1"),
-        ("decoder.classify", "segmentation_head.0"),
-    ]
-    for i in range(4):
-        stage = f"encoder.stages.{i}"
-        pairs += [
-            (f"{stage}.patch_embedding", f"encoder.patch_embed{i + 1}"),
-            (f"{stage}.blocks", f"encoder.block{i + 1}"),
-            (f"{stage}.norm", f"encoder.norm{i + 1}"),
-            (f"decoder.unify.{i}", f"decoder.mlp_stage.{3 - i}.linear"),
-        ]
-    renamed = {}
-    for key, value in state.items():
-        for ours, theirs in pairs:
-            key = key.replace(ours, theirs)
-        renamed[key] = value
-    return renamed
-
-
-def logits(output) -> Tensor:
-    return getattr(output, "logits", output)
-
-
-def synchronize(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def forward(model: nn.Module, images: Tensor) -> Callable[[], Tensor]:
-    def run() -> Tensor:
-        with torch.inference_mode():
-            return logits(model(images))
-
-    return run
-
-
-def training_step(
-    model: nn.Module, images: Tensor, dtype: torch.dtype
-) -> Callable[[], None]:
-    """Forward, cross-entropy at a quarter of the size, backward, AdamW."""
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=6e-5)
-    b, _, h, w = images.shape
-    device = images.device.type
-    labels = torch.randint(0, 150, (b, h // 4, w // 4), device=device)
-
-    def run() -> None:
-        optimizer.zero_grad()
-        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-            scores = logits(model(images))
-        F.cross_entropy(scores.float(), labels).backward()
-        optimizer.step()
-
-    return run
-
-
-def take_turns(
-    contenders: dict[str, Callable], device: str, turns: int, budget: float
-) -> dict[str, list[float]]:
-    """Seconds of every contender in every turn, after one turn unseen."""
-    for run in contenders.values():
-        run()
-    seconds = {name: [] for name in contenders}
-    end = time.perf_counter() + budget
-    for turn in range(turns):
-        if turn >= 3 and time.perf_counter() > end:
-            break
-        for name, run in contenders.items():
-            synchronize(device)
-            start = time.perf_counter()
-            run()
-            synchronize(device)
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def large_products(
-    device: str, dtype: torch.dtype
-) -> tuple[dict[str, Callable], int]:
-    """One large product by two ways, and its multiply-adds."""
-    side = 8192 if device == "cuda" else 2048
-    a = torch.randn(side, side, device=device, dtype=dtype)
-    x = a.T.reshape(1, side, side // 32, 32)
-    x = x.contiguous(memory_format=torch.channels_last)
-    kernel = a[:, :, None, None]
-
-    def convolution() -> Tensor:
-        with torch.inference_mode():
-            return F.conv2d(x, kernel)
-
-    return {"matmul": lambda: a @ a, "convolution": convolution}, side**3
-
-
-def macs(preset: str, size: int) -> float:
-    """Multiply-adds of our forward of one image, counted."""
-    with torch.device("meta"):
-        model = SegFormer.from_preset(preset).eval()
-        images = torch.empty(1, 3, size, size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(images)
-    return counter.get_total_flops() / 2
-
-
-def elsewhere(options: argparse.Namespace, *job: object) -> object:
-    """Do a job of this script in a new process; what it measured."""
+def elsewhere(options: argparse.Namespace, *job: object, setting: str):
+    """Do a job of this script in a new process; return what it measured."""
     command = [sys.executable, __file__, "--job", *map(str, job)]
     for name in ("device", "dtype", "turns", "budget"):
         command += [f"--{name}", str(getattr(options, name))]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    environment = os.environ | {HUGE_PAGES: SETTINGS[setting]}
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, env=environment
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure_memory(
-    preset: str, size: int, name: str, device: str, dtype: torch.dtype
-) -> float:
-    model = build(preset, [name])[name].eval().to(device, dtype)
-    gc.collect()
+def time_forward(
+    preset: str, size: int, folder: Path, options: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Seconds of every contender and of the large products, turn by turn."""
+    device, dtype = options.device, getattr(torch, options.dtype)
+    models = build(preset, list(EAGER))
     images = torch.randn(1, 3, size, size, device=device, dtype=dtype)
-    small = torch.randn(1, 3, 64, 64, device=device, dtype=dtype)
-    forward(model, small)()  # libraries set themselves up
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        forward(model, images)()
-        return (torch.cuda.max_memory_allocated() - before) / 1e6
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")  # only Linux lets a process reset its peak
-    # What building left behind is free but still counted: give it back, or
-    # the forward would use it again unseen.
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-    before = resident(status, "VmRSS")
-    forward(model, images)()
-    return resident(status, "VmHWM") - before
-
-
-def resident(status: Path, field: str) -> float:
-    match = re.search(rf"{field}:\s+(\d+) kB", status.read_text())
-    return int(match[1]) * 1024 / 1e6
-
-
-def run_case(
-    preset: str, size: int, device: str, dtype: torch.dtype, options
-) -> tuple[list[str], list[float]]:
-    """One row of the forward table, and the rates of the large products."""
-    names = [OURS, HF, COMPILED, SMP, PLAIN]
-    models = {
-        name: model.eval().to(device, dtype)
-        for name, model in build(preset, names).items()
+    runs = {
+        name: forward(model.eval().to(device, dtype), images)
+        for name, model in models.items()
     }
-    images = torch.randn(1, 3, size, size, device=device, dtype=dtype)
-    runs = {name: forward(model, images) for name, model in models.items()}
+    for name, (runtime, whose) in EXPORTED.items():
+        path = folder / f"{whose}.onnx"
+        if path.exists() and importlib.util.find_spec(runtime):
+            runs[name] = RUNTIMES[runtime](path, images)
     reference = runs[HF]().float()
-    apart = max(
-        ((run().float() - reference).norm() / reference.norm()).item()
-        for run in runs.values()
-    )
-    if apart > (1e-4 if dtype == torch.float32 else 5e-2):
-        raise SystemExit(f"{preset} at {size}: logits are {apart:.1e} apart")
-    products, product_macs = large_products(device, dtype)
-    seconds = take_turns(runs | products, device, options.turns, options.budget)
-    rates = [product_macs / statistics.median(seconds[k]) for k in products]
-    floors = [macs(preset, size) / rate for rate in rates]
-    ours = seconds[OURS]
-    cells = [f"{preset.upper()}, {size} x {size}"]
-    cells.append(f"{1e3 * statistics.median(ours):.1f} ms")
-    cells += [f"{ratio(seconds[name], ours):.2f}x" for name in names[1:]]
-    cells += [f"{statistics.median(ours) / floor:.2f}" for floor in floors]
-    used = {
-        name: elsewhere(options, "memory", preset, size, name)
-        for name in (OURS, HF)
-    }
-    cells.append(f"{used[OURS]:.0f} MB")
-    cells.append(f"{used[OURS] / used[HF]:.2f}x")
-    note(
-        f"{cells[0]}: logits within {apart:.1e}; turns {len(ours)}; "
-        + "; ".join(
-            f"{name} {1e3 * statistics.median(times):.1f} ms"
-            for name, times in seconds.items()
-        )
-    )
-    return cells, rates
+    allowed = 1e-4 if dtype == torch.float32 else 5e-2
+    for name, run in runs.items():
+        apart = (run().float() - reference).norm() / reference.norm()
+        if not apart <= allowed:
+            raise SystemExit(
+                f"{preset} at {size}: the logits of {name} are {apart:.1e} "
+                f"from those of {HF}"
+            )
+    products = large_products(device, dtype)
+    return take_turns(runs | products, device, options.turns, options.budget)
 
 
-def run_training(device: str, dtype: torch.dtype, options) -> list[str]:
+def time_training(options: argparse.Namespace) -> dict[str, list[float]]:
+    """Seconds of a training step of B0 on two images, turn by turn."""
+    device, dtype = options.device, getattr(torch, options.dtype)
     images = torch.randn(2, 3, 512, 512, device=device)
-    models = build("b0", [OURS, HF, SMP])
-    seconds = take_turns(
-        {
-            name: training_step(model.to(device), images, dtype)
-            for name, model in models.items()
-        },
-        device,
-        options.turns,
-        options.budget,
-    )
-    ours = seconds[OURS]
-    return [
-        "B0, 512 x 512, batch 2",
-        f"{1e3 * statistics.median(ours):.0f} ms",
-        f"{ratio(seconds[HF], ours):.2f}x",
-        f"{ratio(seconds[SMP], ours):.2f}x",
-    ]
+    runs = {
+        name: training_step(model.to(device), images, dtype)
+        for name, model in build("b0", list(TRAINED)).items()
+    }
+    return take_turns(runs, device, options.turns, options.budget)
 
 
-def ratio(theirs: list[float], ours: list[float]) -> float:
-    """How many times longer theirs took, the median over the turns."""
-    return statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
+def write_exports(preset: str, size: int, folder: Path) -> None:
+    """Export the networks that the runtimes are given."""
+    whose = {name for _, name in EXPORTED.values()}
+    for name, model in build(preset, sorted(whose)).items():
+        export(model, size, folder / f"{name}.onnx")
+
+
+def macs(preset: str, size: int) -> int:
+    """Multiply-adds of this package's forward pass of one image."""
+    with torch.device("meta"):
+        model = SegFormer.from_preset(preset).eval()
+        images = torch.empty(1, 3, size, size)
+    return count_macs(model, images).total()
+
+
+def do(options: argparse.Namespace):
+    """A job in this process; what it measured, for JSON."""
+    match options.job:
+        case ["training"]:
+            return time_training(options)
+        case ["forward", preset, size, folder]:
+            return time_forward(preset, int(size), Path(folder), options)
+        case ["export", preset, size, folder]:
+            return write_exports(preset, int(size), Path(folder))
+        case ["memory", preset, size, name]:
+            dtype = getattr(torch, options.dtype)
+            return measure_memory(
+                preset, int(size), name, options.device, dtype
+            )
+    raise SystemExit(f"no such job: {options.job}")
 
 
 def machine(device: str) -> str:
+    """The processor or GPU, and how many threads PyTorch uses."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     cpu = platform.processor() or platform.machine()
@@ -322,16 +177,106 @@ def note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def milliseconds(seconds: list[float]) -> float:
+    return 1e3 * statistics.median(seconds)
+
+
+def as_rows(setting: str, case: str, seconds: dict) -> list[dict]:
+    """What goes into the CSV file for one case."""
+    return [
+        {
+            "setting": setting,
+            "case": case,
+            "contender": name,
+            "milliseconds": f"{milliseconds(times):.1f}",
+            "times_ours": f"{ratio(times, seconds[OURS]):.3f}",
+        }
+        for name, times in seconds.items()
+        if name not in ("matmul", "convolution")
+    ]
+
+
+def forward_table(
+    cases: dict[str, dict], work: dict[str, int], device: str
+) -> str:
+    """One setting: our milliseconds, how many times longer the others take."""
+    names = [*EAGER[1:], *EXPORTED]
+    present = [name for name in names if any(name in s for s in cases.values())]
+    rows = []
+    for case, seconds in cases.items():
+        ours = seconds[OURS]
+        cells = [case, f"{milliseconds(ours):.1f} ms"]
+        cells += [
+            f"{ratio(seconds[name], ours):.2f}x" if name in seconds else ""
+            for name in present
+        ]
+        for product in ("matmul", "convolution"):
+            rate = product_side(device) ** 3 / statistics.median(
+                seconds[product]
+            )
+            floor = work[case] / rate
+            cells.append(f"{statistics.median(ours) / floor:.2f}")
+        rows.append(cells)
+    head = ["forward pass, one image", OURS, *present]
+    head += ["time / matmul floor", "time / convolution floor"]
+    return table(head, rows)
+
+
+def training_table(settings: dict[str, dict]) -> str:
+    """A training step in each setting."""
+    rows = [
+        [
+            f"B0, 512 x 512, batch 2, {setting}",
+            f"{milliseconds(seconds[OURS]):.0f} ms",
+            *(f"{ratio(seconds[x], seconds[OURS]):.2f}x" for x in TRAINED[1:]),
+        ]
+        for setting, seconds in settings.items()
+    ]
+    return table(["training step", *TRAINED], rows)
+
+
+def readme_table(forwards: dict[str, dict]) -> str:
+    """The contenders that a reader asks for, in three columns a setting."""
+    chosen = (HF, COMPILED, "transformers in onnxruntime")
+    head = ["forward pass, one image", OURS, *chosen]
+    rows = []
+    for setting, cases in forwards.items():
+        for case, seconds in cases.items():
+            ours = seconds[OURS]
+            others = [
+                f"{ratio(seconds[x], ours):.1f}x" if x in seconds else ""
+                for x in chosen
+            ]
+            label = f"{case}, {setting}"
+            rows.append([label, f"{milliseconds(ours):.0f} ms", *others])
+    return table(head, rows)
+
+
+def versions() -> str:
+    found = []
+    for name, package in PACKAGES.items():
+        try:
+            version = importlib.metadata.version(package).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.append(f"{name} {version}")
+    return ", ".join(found)
+
+
 def main() -> None:
+    """Run every case in both settings, print the tables and store them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="two cases")
+    parser.add_argument(
+        "--quick", action="store_true", help="B0 at 512 and a training step"
+    )
     parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu"
     )
     parser.add_argument(
-        "--dtype", choices=["float32", "bfloat16"], help="by default "
-        "float32 on a CPU, bfloat16 on a GPU",
-    )  # fmt: skip
+        "--dtype",
+        choices=["float32", "bfloat16"],
+        help="by default float32 on a CPU, bfloat16 on a GPU",
+    )
     parser.add_argument("--turns", type=int, default=11)
     parser.add_argument(
         "--budget",
@@ -340,77 +285,94 @@ def main() -> None:
         help="seconds after which a case stops taking turns (three at least)",
     )
     parser.add_argument(
-        "--readme", action="store_true", help="write the table there too"
+        "--readme", action="store_true", help="write a short table there too"
     )
     parser.add_argument("--job", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    device = options.device
     options.dtype = options.dtype or (
-        "bfloat16" if device == "cuda" else "float32"
+        "bfloat16" if options.device == "cuda" else "float32"
     )
-    dtype = getattr(torch, options.dtype)
-    match options.job:
-        case ["training"]:
-            print(json.dumps(run_training(device, dtype, options)))
-            return
-        case ["forward", preset, size]:
-            row = run_case(preset, int(size), device, dtype, options)
-            print(json.dumps(row))
-            return
-        case ["memory", preset, size, name]:
-            used = measure_memory(preset, int(size), name, device, dtype)
-            print(json.dumps(used))
-            return
+    if options.job:
+        print(json.dumps(do(options)))
+        return
 
     start = time.perf_counter()
-    note(f"{machine(device)}; torch {torch.__version__}; {options.dtype}")
-    rows, rates = [], []
+    on_cpu = options.device == "cpu"
+    both = on_cpu and sys.platform == "linux"
+    settings = list(SETTINGS)[: 2 if both else 1]
+    note(f"{machine(options.device)}; {versions()}; {options.dtype}")
+    forwards: dict[str, dict] = {setting: {} for setting in settings}
+    memory, work, rows = [], {}, []
     for preset, size in CASES[:1] if options.quick else CASES:
-        cells, case_rates = elsewhere(options, "forward", preset, size)
-        rows.append(cells)
-        rates.append(case_rates)
-    training = elsewhere(options, "training")
-    note("training step: " + ", ".join(training))
-    matmul, convolution = map(statistics.median, zip(*rates, strict=True))
+        case = f"{preset.upper()}, {size} x {size}"
+        work[case] = macs(preset, size)
+        with tempfile.TemporaryDirectory() as folder:
+            if on_cpu and options.dtype == "float32":
+                elsewhere(
+                    options, "export", preset, size, folder,
+                    setting=settings[0],
+                )  # fmt: skip
+            for setting in settings:
+                seconds = elsewhere(
+                    options, "forward", preset, size, folder, setting=setting
+                )
+                forwards[setting][case] = seconds
+                rows += as_rows(setting, case, seconds)
+                note(
+                    f"{case}, {setting}: turns {len(seconds[OURS])}; "
+                    + "; ".join(
+                        f"{name} {milliseconds(times):.1f} ms"
+                        for name, times in seconds.items()
+                    )
+                )
+        used = {
+            name: elsewhere(
+                options, "memory", preset, size, name, setting=settings[0]
+            )
+            for name in (OURS, HF)
+        }
+        part = used[OURS] / used[HF]
+        memory.append([case, *(f"{used[x]:.0f} MB" for x in used)])
+        memory[-1].append(f"{part:.2f}x")
+    trainings = {
+        setting: elsewhere(options, "training", setting=setting)
+        for setting in settings
+    }
+    for setting, seconds in trainings.items():
+        rows += as_rows(setting, "training step", seconds)
+    products = [
+        [s[product] for cases in forwards.values() for s in cases.values()]
+        for product in ("matmul", "convolution")
+    ]
+    matmul, convolution = (
+        product_side(options.device) ** 3
+        / statistics.median(map(statistics.median, times))
+        / 1e9
+        for times in products
+    )
     text = "\n\n".join(
         [
-            f"{machine(device)}, {options.dtype}; torch "
-            f"{torch.__version__.split('+')[0]}, transformers "
-            f"{transformers.__version__}, segmentation_models_pytorch (smp) "
-            f"{smp.__version__}. Large products run at {matmul / 1e9:.0f} G "
-            "multiply-adds a second in torch.matmul and at "
-            f"{convolution / 1e9:.0f} G as a 1 x 1 convolution.",
-            table(
-                [
-                    "forward, one image",
-                    "this package",
-                    "transformers",
-                    "transformers, compiled",
-                    "smp",
-                    "this package with nn.Linear",
-                    "time / matmul floor",
-                    "time / convolution floor",
-                    "memory added",
-                    "part of transformers'",
-                ],
-                rows,
+            f"{machine(options.device)}, {options.dtype}; {versions()}. Large "
+            f"products run at {matmul:.0f} G multiply-adds a second in "
+            f"torch.matmul and at {convolution:.0f} G as a 1 x 1 convolution.",
+            *(
+                f"PyTorch {setting}:\n\n"
+                + forward_table(cases, work, options.device)
+                for setting, cases in forwards.items()
             ),
             table(
-                [
-                    "training step",
-                    "this package",
-                    "transformers",
-                    "smp",
-                ],
-                [training],
+                ["memory that a forward pass adds", OURS, HF, "ratio"], memory
             ),
+            training_table(trainings),
         ]
     )
     print(f"\n{text}\n\n{(time.perf_counter() - start) / 60:.0f} minutes")
     if not options.quick:
-        (ROOT / f"benchmarks/results_{device}.md").write_text(text + "\n")
+        path = ROOT / "benchmarks" / f"results_{options.device}.md"
+        path.write_text(text + "\n", encoding="utf-8")
+        write_rows(path.with_suffix(".csv"), COLUMNS, settings, rows)
         if options.readme:
-            put_in_readme(f"bench {device}", text)
+            put_in_readme(f"bench {options.device}", readme_table(forwards))
 
 
 if __name__ == "__main__":
