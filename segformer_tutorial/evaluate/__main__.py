@@ -14,6 +14,7 @@ from ..data import (
 )
 from ..model import SegFormer
 from ..predict import choose_device
+from ..predict.memory import use_huge_pages
 from ..predict.prediction import check_options
 from ..weights import load_model
 from .evaluation import evaluate, table
@@ -117,6 +118,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says; return 0, or 1 after an error."""
     options = parse(arguments)
+    use_huge_pages()
     try:
         run(options)
     except ImportError as error:
