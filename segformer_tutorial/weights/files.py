@@ -145,15 +145,12 @@ def unwrap(state, where: str) -> Source:
 def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take away what known wrappers put before all of the names."""
     names = {x: COMPILED.sub("", x) for x in state if x != AVERAGE_COUNT}
-    while names:
-        for prefix in PREFIXES:
-            if all(name.startswith(prefix) for name in names.values()):
-                names = {
-                    old: new.removeprefix(prefix) for old, new in names.items()
-                }
-                break
-        else:
-            break
+
+    def shared(prefix: str) -> bool:
+        return bool(names) and all(x.startswith(prefix) for x in names.values())
+
+    while prefix := next(filter(shared, PREFIXES), None):
+        names = {old: x.removeprefix(prefix) for old, x in names.items()}
     stripped = {names.get(name, name): x for name, x in state.items()}
     return stripped if len(stripped) == len(state) else dict(state)
 
@@ -213,7 +210,7 @@ def _read_safetensors(
 
 
 def _read_pickle(path: Path):
-    # From torch 2.5 on. Before, such files are refused.
+    # torch 2.4 lacks it: there, files with such objects are refused.
     allow = getattr(torch.serialization, "safe_globals", contextlib.nullcontext)
     try:
         with allow(STAND_INS):
