@@ -60,7 +60,7 @@ def test_every_class_of_the_model_is_quoted():
         )
         if re.search(r"^class ", text, re.MULTILINE)
     }
-    assert len(classes) == 11
+    assert len(classes) == 12
     assert classes <= named
 
 
