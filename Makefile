@@ -1,14 +1,16 @@
 # make book   build the book, and say where to open it
 # make test   lint, tests, and every stored output against a fresh run
 # make run    execute the notebooks in place: all, or NB=book/NAME.ipynb
-# make fix    mend quotes, common cells, formatting
-# JOBS=N      so many tests side by side, 2 by itself
-# make lint, make serve, make bench, make lock, make clean
+# make fix    mend quotes, common cells, tables of chapters, formatting
+# make lock   pin what requirements.in asks for; UPGRADE=--upgrade moves pins
+# JOBS=N      so many tests side by side, 2 by default
+# make lint, make serve, make bench, make clean
 
 PYTHON ?= python3
 NB ?=
 PORT ?= 8000
 JOBS ?= 2
+UPGRADE ?=
 
 VENV := .venv
 BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
@@ -46,6 +48,7 @@ lint: $(READY)
 	$(call say,lint: package tools notebooks)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(call say,lint: workflows)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows \
 	  .github/workflows/*.yml
@@ -53,7 +56,7 @@ lint: $(READY)
 
 test: lint
 	$(call say,tests)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=15
 	$(call say,notebooks: every stored output against a fresh run)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --nbval-current-env \
 	  --nbval-cell-timeout=600 -n $(JOBS) --dist loadscope book
@@ -66,6 +69,7 @@ run: $(READY)
 fix: $(READY)
 	$(BIN)/python tools/notebooks.py fix
 	$(BIN)/python tools/quotes.py --fix
+	$(BIN)/python tools/contents.py
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -77,9 +81,9 @@ bench: $(READY)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --progress-bar off uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal \
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal \
 	  --python-version 3.11 --custom-compile-command "make lock" \
 	  --output-file requirements.txt requirements.in
 
 clean:
-	rm -rf _build build .pytest_cache .ruff_cache
+	rm -rf _build build dist .mypy_cache .pytest_cache .ruff_cache

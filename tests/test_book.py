@@ -6,6 +6,7 @@ import pytest
 from test_standalone import FILES
 
 import address
+import contents
 import guards
 import notebooks
 import quotes
@@ -65,7 +66,11 @@ def test_every_class_of_the_model_is_quoted():
 
 
 def test_contents_and_files_agree():
-    assert list(guards.contents(ROOT)) == []
+    assert list(contents.faults(ROOT)) == []
+
+
+def test_the_tables_of_chapters_are_fresh():
+    assert list(contents.stale(ROOT, write=False)) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

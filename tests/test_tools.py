@@ -15,11 +15,13 @@ import check_html
 import guards
 import measures
 import notebooks
+import pinned
 import quotes
 import tolerance
 
 PATH = notebooks.ROOT / "book" / "00_test.ipynb"
 URL, BRANCH = notebooks.repository()
+RAW, FILE = notebooks.raw_address(), notebooks.file_address()
 ALT = "A line that rises from one to three"
 
 
@@ -136,19 +138,46 @@ BREAKS = {
         "over 1,000,000",
     ),
     "image without alt": (
-        lambda n: add_text(n, "![](_static/logo.svg)"),
+        lambda n: add_text(n, f"![]({RAW}book/_static/logo.svg)"),
         "described_images",
         "alt text '' says nothing",
     ),
     "image that is missing": (
-        lambda n: add_text(n, f"![{ALT}](no_such.svg)"),
+        lambda n: add_text(n, f"![{ALT}]({RAW}book/no_such.svg)"),
         "described_images",
         "no such file",
     ),
+    "image by its path": (
+        lambda n: add_text(n, f"![{ALT}](_static/logo.svg)"),
+        "described_images",
+        "not below",
+    ),
+    "image of another host": (
+        lambda n: add_text(n, f"![{ALT}](https://example.org/logo.svg)"),
+        "described_images",
+        "not below",
+    ),
     "html image without alt": (
-        lambda n: add_text(n, '<img src="_static/logo.svg" width="9">'),
+        lambda n: add_text(
+            n, f'<img src="{RAW}book/_static/logo.svg" width="9">'
+        ),
         "described_images",
         "alt text '' says nothing",
+    ),
+    "link by its path": (
+        lambda n: add_text(n, "see [the names](names.md#a-stage)"),
+        "whole_links",
+        "link names.md#a-stage: not below",
+    ),
+    "link to a page that is missing": (
+        lambda n: add_text(n, f"see [it]({FILE}book/no_such.md#there)"),
+        "whole_links",
+        "no such file",
+    ),
+    "link to another branch": (
+        lambda n: add_text(n, f"see [it]({URL}/blob/other/book/names.md)"),
+        "whole_links",
+        "not below",
     ),
     "directive without alt": (
         lambda n: add_text(n, "```{figure} no.svg\n:name: x\n\nWords\n```"),
@@ -207,15 +236,20 @@ BREAKS = {
         "no_semicolon",
         "ends with a semicolon",
     ),
-    "marker with words": (
-        lambda n: n.cells[3].update(source="# NBVAL_IGNORE_OUTPUT: time\n1"),
-        "markers_stand_alone",
-        "overlooks the marker",
+    "marker in the code": (
+        lambda n: n.cells[3].update(source="# NBVAL_IGNORE_OUTPUT\n1"),
+        "known_tags",
+        "a marker of nbval",
     ),
-    "marker misspelt": (
-        lambda n: n.cells[3].update(source="# NBVAL_IGNORE\n1"),
-        "markers_stand_alone",
-        "overlooks the marker",
+    "tag misspelt": (
+        lambda n: n.cells[3].metadata.update(tags=["nbval-ignore"]),
+        "known_tags",
+        "tag 'nbval-ignore' is none of",
+    ),
+    "tag of a text misspelt": (
+        lambda n: n.cells[2].metadata.update(tags=["remove_cell"]),
+        "known_tags",
+        "tag 'remove_cell' is none of",
     ),
 }
 
@@ -235,42 +269,19 @@ def test_every_guard_is_proven():
     }
 
 
-@pytest.mark.parametrize(
-    ("toc", "message"),
-    [
-        ("chapters: [{file: book/a}, {file: book/b}]", None),
-        (
-            "parts: [{chapters: [{file: book/a, sections: [{file: book/b}]}]}]",
-            None,
-        ),
-        ("chapters: [{file: book/a}]", "book/b is not in _toc.yml"),
-        (
-            "chapters: [{file: book/a}, {file: book/b}, {file: book/c}]",
-            "book/c does not exist",
-        ),
-        (
-            "chapters: [{file: book/a}, {file: book/b}, {file: book/a}]",
-            "book/a is listed 2 times",
-        ),
-    ],
-)
-def test_contents_agree_with_the_files(tmp_path, toc, message):
-    (tmp_path / "book").mkdir()
-    for name in ("intro.md", "a.ipynb", "b.ipynb"):
-        (tmp_path / "book" / name).touch()
-    (tmp_path / "_toc.yml").write_text(f"root: book/intro\n{toc}\n")
-    found = list(guards.contents(tmp_path))
-    assert len(found) == (message is not None)
-    assert message is None or message in found[0]
-
-
 def test_guards_let_pass_what_is_meant(notebook):
     set_output(notebook, "error", ename="ValueError", evalue="")
-    notebook.cells[3].metadata["tags"] = ["raises-exception"]
-    notebook.cells[3].source = (
-        "# NBVAL_IGNORE_OUTPUT\nrearrange(x, 'b (h w) c -> b h w c')\n"
-        "print(f'{speed:.1f}/s', a / b)"
+    notebook.cells[3].metadata["tags"] = [
+        "raises-exception",
+        "nbval-ignore-output",
+    ]
+    notebook.cells[
+        3
+    ].source = (
+        "rearrange(x, 'b (h w) c -> b h w c')\nprint(f'{speed:.1f}/s', a / b)"
     )
+    add_text(notebook, f"[a]({FILE}book/names.md#a-stage) [b](#here) `x[0](y)`")
+    add_text(notebook, "[c](https://arxiv.org/abs/2105.15203)")
     assert faults(notebook) == {}
 
 
@@ -319,28 +330,78 @@ def test_outputs_that_differ(stored, fresh):
     assert not tolerance.same(fresh, stored)
 
 
-def test_nbval_uses_the_tolerance(notebook, tmp_path):
+@pytest.fixture
+def nbval(tmp_path):
+    """Run nbval on cells that print, under the settings of this repository."""
+
+    def run(*cells, lock=None):
+        root = notebooks.ROOT
+        for name in (
+            "conftest.py",
+            "pyproject.toml",
+            "requirements.txt",
+            "tools/pinned.py",
+            "tools/tolerance.py",
+        ):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            shutil.copy(root / name, tmp_path / name)
+        if lock:
+            (tmp_path / "requirements.txt").write_text(lock)
+        made = nbformat.v4.new_notebook(cells=list(cells))
+        for count, cell in enumerate(made.cells, 1):
+            cell.execution_count = count
+        notebooks.write(made, tmp_path / "a.ipynb")
+        pytest_here = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*pytest_here, "--nbval", "--nbval-current-env", "a.ipynb"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout + done.stderr
+
+    return run
+
+
+def printing(text, *tags):
+    """A cell that prints a third; `text` is stored as its output."""
+    output = nbformat.v4.new_output("stream", text=f"{text}\n")
+    return code("print(1 / 3)", output, tags=list(tags))
+
+
+def test_nbval_uses_the_tolerance(nbval):
     """Close numbers pass and others fail, in a real run of nbval."""
-    root = notebooks.ROOT
-    for name in ("conftest.py", "pyproject.toml", "tools/tolerance.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(root / name, tmp_path / name)
-    notebook.cells = [
-        code("print(1 / 3)", nbformat.v4.new_output("stream", text="0.333\n")),
-        code("print(1 / 3)", nbformat.v4.new_output("stream", text="0.345\n")),
-    ]
-    for count, cell in enumerate(notebook.cells, 1):
-        cell.execution_count = count
-    notebooks.write(notebook, tmp_path / "a.ipynb")
-    pytest_here = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*pytest_here, "--nbval", "--nbval-current-env", "a.ipynb"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
+    said = nbval(
+        printing("0.333"),
+        printing("0.345"),
+        printing("0.345", "nbval-ignore-output"),
+        printing("0.333", "pinned-torch"),
+        printing("0.345", "pinned-torch"),
     )
-    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "FAILED a.ipynb::Cell 1" in done.stdout
+    assert "2 failed, 3 passed" in said
+    assert "FAILED a.ipynb::Cell 1" in said
+    assert "FAILED a.ipynb::Cell 4" in said
+
+
+def test_nbval_compares_pinned_numbers_under_the_pinned_torch(nbval):
+    said = nbval(
+        printing("0.345", "pinned-torch", "quote"),
+        printing("0.345", "pinned-torch", "nbval-ignore-output"),
+        printing("0.345"),
+        lock="einops==0.8.2\ntorch==1.0.0\n",
+    )
+    assert "1 failed, 2 passed" in said
+    assert "FAILED a.ipynb::Cell 2" in said
+
+
+@pytest.mark.parametrize(
+    ("installed", "here"),
+    [("2.15.0", True), ("2.15.0+cpu", True), ("2.15.1", False)],
+)
+def test_builds_of_the_pinned_torch(monkeypatch, installed, here):
+    monkeypatch.setattr(pinned, "torch", lambda: "2.15.0")
+    monkeypatch.setattr(pinned, "version", lambda name: installed)
+    assert pinned.is_here() == here
 
 
 # -- running and mending notebooks -------------------------------------------
@@ -354,6 +415,52 @@ def test_fix_mends_and_then_rests(notebook):
     del notebook.cells[0]
     notebooks.fix(notebook, PATH)
     assert notebooks.text(notebook) == good
+
+
+def test_fix_writes_out_addresses(notebook):
+    """Of pictures and pages; once, and nothing else."""
+    add_text(
+        notebook,
+        f"![{ALT}](figures/map.svg) [n](names.md#a-stage) [r](../README.md) "
+        "[h](#here) [e](https://example.org/a.md) [d](data) `x[0](y)`",
+    )
+    for _ in range(2):
+        notebooks.fix(notebook, PATH)
+        assert notebook.cells[-1].source == (
+            f"![{ALT}]({RAW}book/figures/map.svg) "
+            f"[n]({FILE}book/names.md#a-stage) [r]({FILE}README.md) "
+            "[h](#here) [e](https://example.org/a.md) [d](data) `x[0](y)`"
+        )
+
+
+@pytest.mark.parametrize(
+    ("tag", "hidden", "form"),
+    [
+        ("hide-cell", {"source_hidden", "outputs_hidden"}, True),
+        ("hide-input", {"source_hidden"}, True),
+        ("hide-output", {"outputs_hidden"}, False),
+        ("quote", set(), False),
+    ],
+)
+def test_fix_folds_what_the_book_folds(notebook, tag, hidden, form):
+    """In Jupyter and in Colab; without the tag, all is open again."""
+    cell = notebook.cells[3]
+    cell.metadata["tags"] = [tag]
+    notebooks.fix(notebook, PATH)
+    assert cell.metadata.get("jupyter", {}) == dict.fromkeys(hidden, True)
+    assert cell.metadata.get("cellView") == ("form" if form else None)
+    del cell.metadata["tags"]
+    notebooks.fix(notebook, PATH)
+    assert cell.metadata == {}
+
+
+def test_fix_keeps_the_export_cell_where_it_is(notebook):
+    cell = code("old", tags=["quote"])
+    cell.id = notebooks.EXPORT_ID
+    notebook.cells.insert(4, cell)
+    notebooks.fix(notebook, PATH)
+    assert notebook.cells[4].source == notebooks.EXPORT
+    assert notebook.cells[4].metadata == {"tags": ["remove-cell"]}
 
 
 def test_run_twice_writes_the_same_bytes(notebook, tmp_path):
@@ -423,6 +530,21 @@ def test_bootstrap_prepares_colab_once(colab, monkeypatch, tmp_path):
     assert os.path.samefile(os.getcwd(), f"{home}/book")
     assert colab()[2:] == [install], "cloned twice"
     assert sys.path.count(home) == 1
+
+
+def test_export_cell_keeps_the_protobuf_that_is_there(monkeypatch):
+    """It runs after the first cell, whose names it uses."""
+    calls = []
+    monkeypatch.setattr(subprocess, "run", lambda c, check: calls.append(c))
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "5.29.6")
+    names = {"os": os, "subprocess": subprocess, "install": ["pip", "install"]}
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    exec(notebooks.EXPORT, names)
+    assert calls == []
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    exec(notebooks.EXPORT, names)
+    assert calls[0][:2] == names["install"]
+    assert {"onnx", "protobuf==5.29.6"} <= set(calls[0])
 
 
 # -- quotes ------------------------------------------------------------------
@@ -527,12 +649,14 @@ def test_a_stale_address_is_reported(copy):
     (copy / "README.md").write_text(
         f"https://github.com/old/{name} https://github.com/{owner}/old "
         "https://colab.research.google.com/github/old/old/blob/main/a.ipynb "
+        "https://raw.githubusercontent.com/old/old/main/a.svg "
         "https://github.com/NVlabs/SegFormer"
     )
     found = "\n".join(address.check(copy))
     assert f"github.com/old/{name} is not" in found
     assert f"github.com/{owner}/old is not" in found
     assert "google.com/github/old/old is not" in found
+    assert "raw.githubusercontent.com/old/old is not" in found
     assert "NVlabs" not in found
     assert "README.md: does not give" in found
 
@@ -598,6 +722,20 @@ def test_a_stylesheet_that_fetches_is_found(tmp_path):
 
 def test_no_pages_is_a_fault(tmp_path):
     assert "no page" in next(check_html.check(tmp_path))
+
+
+def test_addresses_of_this_book_become_paths():
+    local_files = pytest.importorskip("local_files")
+    text = (
+        f"![{ALT}]({RAW}book/figures/map.svg) [n]({FILE}book/names.md#a) "
+        f"[m]({FILE}Makefile) [e](https://example.org/names.md)"
+    )
+    source = [text]
+    local_files.use_local_files(None, "book/a", source)
+    assert source[0] == (
+        f"![{ALT}](/book/figures/map.svg) [n](/book/names.md#a) "
+        f"[m]({FILE}Makefile) [e](https://example.org/names.md)"
+    )
 
 
 # -- formulas ----------------------------------------------------------------

@@ -4,8 +4,9 @@
     python tools/address.py --check          report what does not agree with it
     python tools/address.py --set https://github.com/OWNER/NAME
 
-It stands in _config.yml. The notebooks (badge and bootstrap cell), the links
-of the README and of the text, CITATION.cff and pyproject.toml are derived.
+It stands in _config.yml. The notebooks (badge, bootstrap cell, pictures), the
+links of the README and of the text, CITATION.cff and pyproject.toml are
+derived.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def files(root: Path) -> list[Path]:
 
 
 def forms(address: str) -> list[str]:
-    """Return the ways to write the address: repository, Colab, book."""
+    """Return the ways to write the address: repository, Colab, raw, book."""
     match = ADDRESS.fullmatch(address)
     if not match:
         raise SystemExit(f"{address}: not https://github.com/OWNER/NAME")
@@ -43,6 +44,7 @@ def forms(address: str) -> list[str]:
     return [
         f"github.com/{owner}/{name}",
         f"colab.research.google.com/github/{owner}/{name}",
+        f"raw.githubusercontent.com/{owner}/{name}",
         f"{owner.lower()}.github.io/{name}",
     ]
 
@@ -71,10 +73,12 @@ def replace(root: Path, new: str) -> list[Path]:
 def check(root: Path) -> Iterator[str]:
     """Yield a message for each address that is almost ours, or stale."""
     address = configured(root)
-    ours, colab, pages = forms(address)
+    wanted = forms(address)
+    ours = wanted[0]
     owner, name = ours.split("/")[1:]
     near = re.compile(
         rf"""colab\.research\.google\.com/github/[\w.-]+/[\w.-]+
+           | raw\.githubusercontent\.com/[\w.-]+/[\w.-]+
            | (?<![\w.-])github\.com/(?:{re.escape(owner)}/[\w.-]+
                                  |[\w.-]+/{re.escape(name)}(?![\w-]))
            | [\w-]+\.github\.io/{re.escape(name)}(?![\w-])""",
@@ -84,7 +88,7 @@ def check(root: Path) -> Iterator[str]:
         text = path.read_text(encoding="utf-8")
         for found in near.findall(text):
             found = found.removesuffix(".").removesuffix(".git")
-            if found not in (ours, colab, pages):
+            if found not in wanted:
                 yield f"{path.relative_to(root)}: {found} is not {address}"
     for name in ("pyproject.toml", "CITATION.cff", "README.md"):
         path = root / name

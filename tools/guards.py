@@ -14,9 +14,11 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
-import yaml
+from nbformat import NotebookNode
 
+import contents
 import notebooks
 
 PICTURE_BYTES = 150_000
@@ -31,12 +33,18 @@ PLACEHOLDERS = {
     "picture",
     "plot",
 }
-MARKERS = (
-    "NBVAL_IGNORE_OUTPUT",
-    "NBVAL_CHECK_OUTPUT",
-    "NBVAL_RAISES_EXCEPTION",
-    "NBVAL_SKIP",
-)
+TAGS = {
+    "hide-cell",  # folded in the book, in Jupyter and in Colab
+    "hide-input",
+    "hide-output",
+    "nbval-ignore-output",  # run by nbval, not compared
+    "pinned-torch",  # compared under the torch of requirements.txt alone
+    "quote",  # holds a class of the package, word for word
+    "raises-exception",  # ends with an error on purpose
+    "remove-cell",  # not in the book
+    "remove-input",
+    "remove-output",
+}
 
 
 def describes(alt: str) -> bool:
@@ -47,7 +55,7 @@ def describes(alt: str) -> bool:
     return " " in alt and not re.search(r"\.(png|svg|jpe?g|gif)$", alt)
 
 
-def code_cells(notebook) -> Iterator[tuple[str, dict]]:
+def code_cells(notebook) -> Iterator[tuple[str, NotebookNode]]:
     """Yield the name and the cell of each code cell."""
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
@@ -107,15 +115,36 @@ def described_pictures(notebook, path: Path) -> Iterator[str]:
 
 
 def described_images(notebook, path: Path) -> Iterator[str]:
-    """Ask each image of the text for words and an existing file."""
+    """Ask each image of the text for words and for a file of this book."""
     for cell in notebook.cells[1:]:  # after the badge
         if cell.cell_type != "markdown":
             continue
         for alt, target in text_images(cell.source):
             if not describes(alt):
                 yield f"image {target}: alt text {alt!r} says nothing"
-            if not (path.parent / target).is_file():
-                yield f"image {target}: no such file"
+            yield from missing(target, notebooks.raw_address(), "image")
+
+
+def whole_links(notebook, path: Path) -> Iterator[str]:
+    """Ask each link to a page of this book for its address and a file."""
+    url, _ = notebooks.repository()
+    for cell in notebook.cells[1:]:
+        if cell.cell_type != "markdown":
+            continue
+        for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)", cell.source):
+            local = "://" not in target and notebooks.PAGE.search(target)
+            if local or target.startswith((f"{url}/blob", f"{url}/raw")):
+                yield from missing(target, notebooks.file_address(), "link")
+
+
+def missing(target: str, base: str, kind: str) -> Iterator[str]:
+    """Yield a message unless a target is a file below the address `base`."""
+    if not target.startswith(base):
+        yield f"{kind} {target}: not below {base}; run `make fix`"
+        return
+    file = target.removeprefix(base).partition("#")[0]
+    if not (notebooks.ROOT / unquote(file)).is_file():
+        yield f"{kind} {target}: no such file"
 
 
 def text_images(text: str) -> Iterator[tuple[str, str]]:
@@ -176,7 +205,8 @@ def strings(source: str) -> list[str]:
         tree = ast.parse(source)
     except SyntaxError:  # a magic, or an error shown on purpose
         return re.findall(r"""["']([^"'\n]*)["']""", source)
-    texts, inner = [], set()
+    texts: list[str] = []
+    inner: set[int] = set()
     for node in ast.walk(tree):  # an f-string comes before its parts
         if isinstance(node, ast.JoinedStr):
             inner.update(map(id, node.values[1:]))
@@ -195,13 +225,16 @@ def unique_ids(notebook, path: Path) -> Iterator[str]:
             yield f"{count} cells with the id {name}"
 
 
-def markers_stand_alone(notebook, path: Path) -> Iterator[str]:
-    """Ask nbval's markers for a line of their own; it overlooks others."""
-    alone = {f"# {marker}" for marker in MARKERS}
+def known_tags(notebook, path: Path) -> Iterator[str]:
+    """Refuse a tag that nothing reads, and nbval's markers in the code."""
+    for index, cell in enumerate(notebook.cells):
+        for tag in tags(cell):
+            if tag not in TAGS:
+                known = ", ".join(sorted(TAGS))
+                yield f"cell {index}: tag {tag!r} is none of {known}"
     for name, cell in code_cells(notebook):
-        for line in cell.source.splitlines():
-            if "NBVAL_" in line and line.strip() not in alone:
-                yield f"{name}: nbval overlooks the marker in {line.strip()!r}"
+        if "NBVAL_" in cell.source:
+            yield f"{name}: a marker of nbval in the code; use its tag"
 
 
 def no_semicolon(notebook, path: Path) -> Iterator[str]:
@@ -211,47 +244,19 @@ def no_semicolon(notebook, path: Path) -> Iterator[str]:
             yield f"{name}: ends with a semicolon; write `_ = ...`"
 
 
-def contents(root: Path) -> Iterator[str]:
-    """Yield a message where _toc.yml and the files of the book differ."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    listed = Counter([toc["root"], *_listed(toc)])
-    written = {
-        path.relative_to(root).with_suffix("").as_posix()
-        for kind in ("ipynb", "md")
-        for path in (root / "book").glob(f"*.{kind}")
-    }
-    for name in sorted(written - listed.keys()):
-        yield f"{name} is not in _toc.yml"
-    for name, count in listed.items():
-        if name not in written:
-            yield f"_toc.yml: {name} does not exist"
-        if count > 1:
-            yield f"_toc.yml: {name} is listed {count} times"
-
-
-def _listed(part) -> Iterator[str]:
-    """Yield the files of a part of _toc.yml, at any depth."""
-    if isinstance(part, list):
-        for item in part:
-            yield from _listed(item)
-    elif isinstance(part, dict):
-        if "file" in part:
-            yield part["file"]
-        yield from _listed(list(part.values()))
-
-
 GUARDS = (
     executed_in_order,
     no_stderr,
     comparable_outputs,
     described_pictures,
     described_images,
+    whole_links,
     small_file,
     colab_cells,
     plain_metadata,
     no_typed_paths,
     unique_ids,
-    markers_stand_alone,
+    known_tags,
     no_semicolon,
 )
 
@@ -259,7 +264,7 @@ GUARDS = (
 def main() -> int:
     """Print the faults of the book; return 1 if there is one."""
     found = False
-    for message in contents(notebooks.ROOT):
+    for message in contents.faults(notebooks.ROOT):
         print(message)
         found = True
     for path in [Path(name) for name in sys.argv[1:]] or notebooks.paths():

@@ -8,8 +8,11 @@ changes a file only where an output did.
 """
 
 import argparse
+import posixpath
+import re
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
@@ -21,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 600  # seconds
 
 BADGE_ID, BOOTSTRAP_ID = "colab-badge", "colab-bootstrap"
+EXPORT_ID = "colab-export"
 
 BADGE = """\
 [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]\
@@ -46,6 +50,17 @@ if "COLAB_RELEASE_TAG" in os.environ:
         sys.path.insert(0, home)
     os.chdir(f"{home}/book")"""
 
+# The newest onnx asks for another protobuf than Colab's, on which much of what
+# is installed there depends. An older onnx is content with it.
+EXPORT = """\
+# In Colab: add the ONNX packages, beside the protobuf that is there.
+if "COLAB_RELEASE_TAG" in os.environ:
+    from importlib.metadata import version
+
+    held = f"protobuf=={version('protobuf')}"
+    onnx = ["onnx", "onnxruntime", "onnxscript", held]
+    subprocess.run([*install, *onnx], check=True)"""
+
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3",
@@ -55,6 +70,8 @@ METADATA = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 CELL_METADATA = ("mystnb", "tags")
+LINK = re.compile(r"(!?)(\[[^\]]*\]\()(?![a-z]+:|#)([^)\s]+)(?=\))")
+PAGE = re.compile(r"\.(?:md|ipynb)(?:#.*)?$")
 
 
 def paths() -> list[Path]:
@@ -94,6 +111,19 @@ def repository() -> tuple[str, str]:
     return config["repository"]["url"], config["repository"]["branch"]
 
 
+def file_address() -> str:
+    """Return the address below which each file has a page, with a slash."""
+    url, branch = repository()
+    return f"{url}/blob/{branch}/"
+
+
+def raw_address() -> str:
+    """Return the address below which each file is served, with a slash."""
+    url, branch = repository()
+    slug = url.removeprefix("https://github.com/")
+    return f"https://raw.githubusercontent.com/{slug}/{branch}/"
+
+
 def badge(path: Path) -> str:
     """Return the Colab badge of a notebook."""
     url, branch = repository()
@@ -107,16 +137,52 @@ def bootstrap() -> str:
     return BOOTSTRAP.replace("{repository}", repository()[0])
 
 
+def absolute(text: str, path: Path) -> str:
+    """Write out the addresses of the pictures and pages that a text names.
+
+    In Colab a notebook has no folder, so that a path leads nowhere. While
+    the book is built, local_files.py makes paths of the addresses again.
+    """
+    folder = posixpath.dirname(relative(path))
+
+    def write_out(found: re.Match) -> str:
+        picture, words, target = found.groups()
+        if not picture and not PAGE.search(target):
+            return found[0]
+        base = raw_address() if picture else file_address()
+        return picture + words + base + posixpath.normpath(f"{folder}/{target}")
+
+    return LINK.sub(write_out, text)
+
+
+def folding(tags: Collection[str]) -> dict:
+    """Return what folds a cell in Jupyter and Colab as in the book."""
+    hidden: dict[str, bool] = {}
+    if "hide-cell" in tags or "hide-input" in tags:
+        hidden["source_hidden"] = True
+    if "hide-cell" in tags or "hide-output" in tags:
+        hidden["outputs_hidden"] = True
+    folded: dict[str, object] = {"jupyter": hidden} if hidden else {}
+    if "source_hidden" in hidden:
+        folded["cellView"] = "form"
+    return folded
+
+
 def fix(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Give a notebook its two Colab cells and plain, constant metadata."""
+    """Give a notebook its Colab cells, whole addresses and plain metadata."""
     first = nbformat.v4.new_markdown_cell(badge(path), id=BADGE_ID)
     second = nbformat.v4.new_code_cell(bootstrap(), id=BOOTSTRAP_ID)
+    rest = []
     for cell in notebook.cells:
         if cell.get("id") == BOOTSTRAP_ID:
             second.execution_count = cell.execution_count
-    rest = [
-        c for c in notebook.cells if c.get("id") not in (BADGE_ID, BOOTSTRAP_ID)
-    ]
+        elif cell.get("id") != BADGE_ID:
+            rest.append(cell)
+    for cell in rest:
+        if cell.get("id") == EXPORT_ID:
+            cell.source, cell.metadata["tags"] = EXPORT, ["remove-cell"]
+        if cell.cell_type == "markdown":
+            cell.source = absolute(cell.source, path)
     for cell in (first, second):
         cell.metadata["tags"] = ["remove-cell"]
     notebook.cells = [first, second, *rest]
@@ -124,6 +190,8 @@ def fix(notebook: nbformat.NotebookNode, path: Path) -> None:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell in notebook.cells:
         kept = {k: v for k, v in cell.metadata.items() if k in CELL_METADATA}
+        if cell.cell_type == "code":
+            kept |= folding(kept.get("tags", ()))
         cell.metadata = nbformat.from_dict(kept)
 
 

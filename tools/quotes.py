@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 import notebooks
 
 PACKAGE = notebooks.ROOT / "segformer_tutorial"
@@ -39,7 +41,7 @@ def package(folder: Path = PACKAGE) -> dict[str, list[str]]:
     return found
 
 
-def quotes(notebook) -> Iterator[tuple[int, dict]]:
+def quotes(notebook) -> Iterator[tuple[int, NotebookNode]]:
     """Yield index and cell of the cells tagged `quote`."""
     for index, cell in enumerate(notebook.cells):
         if "quote" in cell.metadata.get("tags", []):
@@ -52,12 +54,14 @@ def quoted(source: str) -> list[str]:
         body = ast.parse(source).body
     except SyntaxError as error:
         raise ValueError(f"is not Python: {error}") from None
+    names = []
     for node in body:
         if not isinstance(node, Definition):
             raise ValueError(f"line {node.lineno} is no class and no function")
-    if not body:
+        names.append(node.name)
+    if not names:
         raise ValueError("defines nothing")
-    return [node.name for node in body]
+    return names
 
 
 def wanted(source: str, known: dict[str, list[str]]) -> str:
