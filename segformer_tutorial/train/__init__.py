@@ -1,9 +1,10 @@
 """Train a SegFormer: `python -m segformer_tutorial.train --help`."""
 
 from .checkpoints import newest_checkpoint
-from .loop import build_model, train
+from .loop import train
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
 from .settings import TrainConfig, TrainError, model_config, parse
+from .start import build_model
 
 __all__ = [
     "TrainConfig",

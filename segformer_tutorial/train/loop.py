@@ -9,7 +9,7 @@ import json
 import math
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -22,34 +22,12 @@ from ..data.batches import Augmented, StepSampler, seed_of
 from ..data.transforms import train_transform
 from ..evaluate import evaluate
 from ..evaluate.metrics import ConfusionMatrix, all_reduce
-from ..model import SegFormer
-from ..weights import config_from_weights, load_weights, save_weights
+from ..weights import save_weights
 from .checkpoints import last_checkpoint, newest_checkpoint, save_checkpoint
 from .log import Log
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
-from .settings import TrainConfig, TrainError, model_config
-
-
-def build_model(config: TrainConfig, num_classes: int) -> SegFormer:
-    """A SegFormer with fresh weights, or with the encoder of `init`."""
-    wanted = model_config(config.model, num_classes)
-    if not config.init:
-        return SegFormer(wanted)
-    found = config_from_weights(config.init)
-    encoder = {
-        name: getattr(found, name)
-        for name in ("dims", "depths", "num_heads", "expansion_ratios")
-    }
-    changed = [
-        f"{name} {value} instead of {getattr(wanted, name)}"
-        for name, value in encoder.items()
-        if value != getattr(wanted, name)
-    ]
-    if changed:
-        print(f"model: as in {config.init}: {'; '.join(changed)}")
-    model = SegFormer(replace(wanted, **encoder))
-    print(load_weights(model.encoder, config.init))
-    return model
+from .settings import TrainConfig, TrainError
+from .start import build_model
 
 
 def train(
