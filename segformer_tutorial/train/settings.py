@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ..config import PRESETS, SegFormerConfig
-from ..data import READERS
+from ..data import MEAN, READERS, STD
 from ..data.transforms import AUGMENT
 
 
@@ -33,6 +33,8 @@ class TrainConfig:
 
     data: str = setting("", "the data set's folder; if empty, the scenes")
     dataset: str = setting("folder", "how the folder is laid out")
+    labels: str = setting("", "how label files are read")
+    channels: int = setting(3, "channels of the pictures; 3 is RGB")
     train_split: str = setting("train", "the part to learn from")
     val_split: str = setting("val", "the part to judge by")
     output: str = setting("runs/scenes", "the folder that the run writes")
@@ -42,6 +44,8 @@ class TrainConfig:
         "change the preset that `preset` names",
     )
     init: str = setting("", "weights for the encoder: a file or a hub's name")
+    init_encoder_only: bool = setting(False, "leave out the decoder of init")
+    freeze_encoder: bool = setting(False, "the encoder keeps its weights")
     steps: int = setting(160_000, "how often the weights are changed")
     batch_size: int = setting(16, "pictures that one process sees at once")
     accumulation: int = setting(1, "batches in a step, one after another")
@@ -50,20 +54,43 @@ class TrainConfig:
         None, "shorter side of all pictures in pixels; if empty, their own"
     )
     augment: str = setting(",".join(AUGMENT), "which of these, or none")
+    mean: tuple[float, ...] | None = setting(None, "of the channels, 0..255")
+    std: tuple[float, ...] | None = setting(None, "of the channels, 0..255")
+    loss: str = setting("cross-entropy", "the loss")
+    class_weights: tuple[float, ...] | str | None = setting(
+        None, "one weight a class, or balanced"
+    )
     lr: float = setting(6e-5, "largest learning rate of the encoder")
     head_lr_factor: float = setting(10.0, "times that for the decoder")
     weight_decay: float = setting(0.01, "of AdamW, not on norms")
-    warmup: int = setting(1500, "steps until the learning rate is at full")
+    warmup: int | None = setting(
+        None, "steps until the learning rate is at full"
+    )
     power: float = setting(1.0, "of the decay's polynomial; 0 for none")
     precision: str = setting("no", "16 bits for products: bf16, or fp16")
+    device: str = setting("", "cpu, cuda, cuda:N or mps")
     seed: int = setting(0, "of weights, order, augmentation and dropout")
     workers: int = setting(2, "processes that read pictures")
     log_every: int = setting(50, "steps between two rows of metrics.csv")
     eval_every: int = setting(1000, "steps between two validations")
     save_every: int = setting(1000, "steps between two checkpoints")
+    save_minutes: float | None = setting(15.0, "minutes between two of them")
+    patience: int | None = setting(None, "validations without a better mIoU")
+    eval_window: int | None = setting(None, "side of a sliding window")
+    eval_stride: int | None = setting(None, "of the window")
     log_with: str = setting("", "a tracker, besides metrics.csv")
 
     def __post_init__(self):
+        def fill(name, value):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+        fill("warmup", min(1500, self.steps // 10))
+        rgb = self.channels == 3
+        fill("mean", MEAN if rgb else (127.5,) * self.channels)
+        fill("std", STD if rgb else (57.5,) * self.channels)
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in POSITIVE:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -97,7 +124,9 @@ CHOICES = {
 }
 
 
-def model_config(model: str | dict, num_classes: int) -> SegFormerConfig:
+def model_config(
+    model: str | dict, num_classes: int, *, channels: int = 3
+) -> SegFormerConfig:
     """The config that a preset's name or fields of SegFormerConfig mean."""
     changes = dict(model) if isinstance(model, dict) else {"preset": model}
     preset = changes.pop("preset", "b0")
@@ -112,7 +141,8 @@ def model_config(model: str | dict, num_classes: int) -> SegFormerConfig:
             f"model: unknown {', '.join(unknown)}; known are "
             f"{', '.join(sorted(known))}"
         )
-    return replace(PRESETS[preset], **changes | {"num_classes": num_classes})
+    changes |= {"num_classes": num_classes, "in_channels": channels}
+    return replace(PRESETS[preset], **changes)
 
 
 def read_config(path: Path) -> dict:
@@ -148,8 +178,10 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[TrainConfig, bool]:
         kinds = [
             kind
             for kind in typing.get_args(known.type) or [known.type]
-            if kind not in (types.NoneType, dict)
+            if isinstance(kind, type) and kind not in (types.NoneType, dict)
         ]
+        if not kinds:
+            continue
         text = known.metadata["help"]
         if known.default not in ("", None):
             text += f" (default: {known.default})"
