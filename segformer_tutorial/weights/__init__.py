@@ -6,6 +6,7 @@ from .load import (
     config_from_weights,
     load_model,
     load_weights,
+    read_task,
     save_weights,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "config_from_weights",
     "load_model",
     "load_weights",
+    "read_task",
     "save_weights",
 ]

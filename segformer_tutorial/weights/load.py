@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import SegFormerConfig
+from ..data.task import Task, task_of
 from ..model import SegFormer
 from .layouts import WeightsError, config_of, match, some
 
@@ -27,6 +28,7 @@ __all__ = [
     "config_from_weights",
     "load_model",
     "load_weights",
+    "read_task",
     "save_weights",
 ]
 
@@ -132,7 +134,9 @@ def load_weights(
     )
 
 
-def save_weights(model: SegFormer, path: str | os.PathLike) -> None:
+def save_weights(
+    model: SegFormer, path: str | os.PathLike, *, task: Task | None = None
+) -> None:
     """Write a SegFormer with its config to a .safetensors file.
 
     The file appears whole or not at all; one that stands there stays until
@@ -155,6 +159,8 @@ def save_weights(model: SegFormer, path: str | os.PathLike) -> None:
     }
     config = json.dumps(asdict(config))
     metadata = {"format": FORMAT, "version": VERSION, "config": config}
+    if task or task_of(model):
+        metadata["task"] = (task or task_of(model)).to_json()
     target = path.resolve()  # where a link leads
     temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
@@ -185,7 +191,14 @@ def load_model(path: str | os.PathLike) -> SegFormer:
         raise WeightsError(f"{path}: missing: {some(result.kept)}")
     tensors = {name: x.clone() for name, x in result.tensors.items()}
     model.load_state_dict(tensors, assign=True)
+    model.task = read_task(path)
     return model.eval()
+
+
+def read_task(path: str | os.PathLike) -> Task | None:
+    """The task in the metadata of a file, or None."""
+    text = _read_file(Path(path)).metadata.get("task")
+    return Task.from_json(text) if text else None
 
 
 def config_from_weights(
