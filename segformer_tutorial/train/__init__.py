@@ -4,11 +4,12 @@ from .checkpoints import newest_checkpoint
 from .loop import train
 from .recipe import learning_rate_factor, parameter_groups, segmentation_loss
 from .settings import TrainConfig, TrainError, model_config, parse
-from .start import build_model
+from .start import build_loss, build_model
 
 __all__ = [
     "TrainConfig",
     "TrainError",
+    "build_loss",
     "build_model",
     "learning_rate_factor",
     "model_config",

@@ -53,7 +53,7 @@ def train(
 
     torch.manual_seed(seed_of("weights", config.seed))
     with accelerator.main_process_first():
-        model = build_model(config, len(train_set.classes))
+        model = build_model(config, train_set.classes)
     start = _prepare_output(config, resume, accelerator)
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)

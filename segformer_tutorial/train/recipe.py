@@ -1,5 +1,7 @@
 """The official training recipe in three functions: loss, groups, schedule."""
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -66,3 +68,13 @@ def learning_rate_factor(
     """
     factor = (1 - step / steps) ** power
     return factor * min(1.0, (step + 1) / (warmup + 1))
+
+
+def freeze(module: nn.Module) -> None:
+    """Keep a module as it is: no gradients, and always in evaluation mode."""
+    module.requires_grad_(False).eval()
+    module.train = partial(_keep_mode, module)
+
+
+def _keep_mode(module: nn.Module, mode: bool = True) -> nn.Module:
+    return module

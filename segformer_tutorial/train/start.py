@@ -1,15 +1,34 @@
 """The model that a run starts from."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from torch import Tensor
+
+from ..data import LabelledImages
 from ..model import SegFormer
 from ..weights import config_from_weights, load_weights
+from .recipe import freeze, segmentation_loss
 from .settings import TrainConfig, model_config
 
 
-def build_model(config: TrainConfig, num_classes: int) -> SegFormer:
+def build_model(config: TrainConfig, classes: Sequence[str]) -> SegFormer:
     """A SegFormer with fresh weights, or with the encoder of `init`."""
-    wanted = model_config(config.model, num_classes)
+    model = _model(config, classes)
+    if config.freeze_encoder:
+        freeze(model.encoder)
+    return model
+
+
+def build_loss(
+    config: TrainConfig, dataset: LabelledImages
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of a run: `(logits, labels) -> ()`."""
+    return segmentation_loss
+
+
+def _model(config: TrainConfig, classes: Sequence[str]) -> SegFormer:
+    wanted = model_config(config.model, len(classes), channels=config.channels)
     if not config.init:
         return SegFormer(wanted)
     found = config_from_weights(config.init)
