@@ -25,6 +25,7 @@ from .processes import agree, on_main, to_device
 from .progress import Progress
 from .recipe import learning_rate_factor
 from .run import Run, set_up
+from .samples import workers_of
 from .settings import TrainConfig, TrainError
 from .signals import Stopped, StopSignals
 from .validation import validate
@@ -60,7 +61,7 @@ def train(
         show=progress,
         quiet=not accelerator.is_main_process,
     )
-    with bar, StopSignals() as stop:
+    with bar, workers_of(run.batches), StopSignals() as stop:
         stopped = not measure(run, bar, stop)  # a resumed run may owe this
         while not stopped and not is_finished(run):
             losses = training_step(

@@ -101,6 +101,14 @@ def set_up(
         state = restore(start, model, optimizer, accelerator)
         check_progress(state, config, accelerator, start)
 
+    if config.log_with:
+        output = Path(config.output)
+        accelerator.init_trackers(
+            "segformer",
+            config=for_tracker(config),
+            init_kwargs={"wandb": {"dir": output, "name": output.name}},
+        )
+    log = Log(Path(config.output) / "metrics.csv", state.measured, accelerator)
     batches = training_batches(
         config,
         train_set,
@@ -109,13 +117,6 @@ def set_up(
         world=accelerator.num_processes,
         pinned=accelerator.device.type == "cuda",
     )
-    if config.log_with:
-        output = Path(config.output)
-        accelerator.init_trackers(
-            "segformer",
-            config=for_tracker(config),
-            init_kwargs={"wandb": {"dir": output, "name": output.name}},
-        )
     return Run(
         config=config,
         accelerator=accelerator,
@@ -127,9 +128,7 @@ def set_up(
         rates=rates,
         state=state,
         batches=batches,
-        log=Log(
-            Path(config.output) / "metrics.csv", state.measured, accelerator
-        ),
+        log=log,
         saved=state.step,
         saved_at=time.monotonic(),
         started=time.monotonic() - state.seconds,

@@ -2,11 +2,19 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..data import LabelledImages, Task, class_counts, data_folder, read
+from ..data import (
+    LabelledImages,
+    Task,
+    class_counts,
+    data_folder,
+    presence_report,
+    read,
+)
 from ..data.batches import Augmented, StepSampler
 from ..data.transforms import train_transform
 from .settings import TrainConfig, TrainError
@@ -70,40 +78,20 @@ def task_of_run(config: TrainConfig, train_set: LabelledImages) -> Task:
 def check_classes(
     config: TrainConfig, train_set: LabelledImages, val_set: LabelledImages
 ) -> None:
-    """Count the pixels of each class, and say on stderr what looks wrong.
+    """Say on stderr which classes a split does not have.
 
-    Raises TrainError where all pixels of a split are void.
+    A class without a pixel in training cannot be learned, and without one in
+    validation not be judged. Raises TrainError where all pixels are void.
     """
-    found = set()
-    for name, split, purpose in (
-        (config.train_split, train_set, "learned"),
-        (config.val_split, val_set, "judged"),
-    ):
-        counts = class_counts(split)
-        if not counts.any():
-            raise TrainError(
-                f"{name}: all pixels of its {len(split)} label files are void "
-                "(255); check how the labels are read"
-            )
-        missing = [
-            label
-            for label, count in zip(split.classes, counts, strict=True)
-            if not count
-        ]
-        found |= set(split.classes) - set(missing)
-        if missing:
-            print(
-                f"warning: {name} has no pixel of {', '.join(missing)}: "
-                f"{'these classes' if missing[1:] else 'this class'} cannot "
-                f"be {purpose}",
-                file=sys.stderr,
-            )
-    if len(found) == 1:
-        print(
-            f"warning: all labelled pixels are {found.pop()}: a model that "
-            "knows one class alone is always right",
-            file=sys.stderr,
-        )
+    counts = {
+        config.train_split: class_counts(train_set),
+        config.val_split: class_counts(val_set),
+    }
+    for split, found in counts.items():
+        if not any(found.pixels) and found.files == found.total:
+            raise TrainError(found.report(split))
+    for line in presence_report(counts).splitlines():
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def training_batches(
@@ -144,3 +132,17 @@ def training_batches(
         pin_memory=pinned,
     )
     return iter(loader)
+
+
+@contextmanager
+def workers_of(batches: Iterator) -> Iterator[None]:
+    """Stop the workers behind these batches at the end.
+
+    torch stops them when nobody refers to the batches any more, but after an
+    error its traceback still does.
+    """
+    try:
+        yield
+    finally:
+        if hasattr(batches, "_shutdown_workers"):  # there are some
+            batches._shutdown_workers()

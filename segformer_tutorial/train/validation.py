@@ -26,21 +26,20 @@ def try_validation(
     small or too little memory, is better known now than after hours. Raises
     what it comes to, and TrainError where the model has other classes.
     """
-    widths = []
+    classes = len(dataset.classes)
 
-    def note(module: nn.Module, inputs: tuple, logits: Tensor) -> None:
-        widths.append(logits.shape[1])
+    def check(module: nn.Module, inputs: tuple, logits: Tensor) -> None:
+        if logits.shape[1] != classes:
+            raise TrainError(
+                f"the model must give logits for {classes} classes, as many "
+                f"as the data has, got {logits.shape[1]}"
+            )
 
-    hook = model.register_forward_hook(note)
+    hook = model.register_forward_hook(check)
     try:
         evaluate(model, dataset, indices=[0], **options(config))
     finally:
         hook.remove()
-    if widths[0] != len(dataset.classes):
-        raise TrainError(
-            f"the model must give logits for {len(dataset.classes)} classes, "
-            f"as many as the data has, got {widths[0]}"
-        )
 
 
 def validate(
