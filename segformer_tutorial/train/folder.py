@@ -39,16 +39,24 @@ def open_folder(config: TrainConfig, *, resume: bool) -> Path | None:
                 "run anew, without --resume"
             )
         check_settings(config, path)
-    elif start is not None or any(output.glob("*.safetensors")):
+    elif start is not None:
         raise TrainError(
             f"{output} holds a run already: go on with --resume {output}, or "
             "choose another --output"
         )
+    elif weights := sorted(output.glob("*.safetensors")):
+        raise TrainError(
+            f"{output} holds the weights of a run without a checkpoint: "
+            f"choose another --output, or move {weights[0].name} away"
+        )
     else:
         keep_metrics(output / "metrics.csv")
     (output / "checkpoints").mkdir(parents=True, exist_ok=True)
-    for left in (output / "checkpoints").glob(".*"):  # half written
+    # What a run that was killed has left half written.
+    for left in (output / "checkpoints").glob(".*"):
         shutil.rmtree(left)
+    for left in output.glob(f".{'[0-9a-f]' * 32}.tmp"):
+        left.unlink()
     write_whole(path, json.dumps(asdict(config), indent=2) + "\n")
     return start
 

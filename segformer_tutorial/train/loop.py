@@ -84,6 +84,7 @@ def train(
         save(run)  # after a signal, or where patience has ended
         if not stopped:
             save_weights(run, "last")
+    accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
     accelerator.end_training()
     if stopped:
         raise Stopped(
@@ -91,7 +92,6 @@ def train(
             f"checkpoint; --resume {run.output} goes on from there",
             stop.received or signal.SIGTERM,  # another process received one
         )
-    accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
     return run.log.last
 
 

@@ -8,7 +8,8 @@ import torch
 from accelerate.state import AcceleratorState
 from runs import run
 
-from segformer_tutorial.train import TrainError, train
+from segformer_tutorial import SegFormer
+from segformer_tutorial.train import TrainError, model_config, train
 from segformer_tutorial.train.processes import check_launcher
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -78,6 +79,17 @@ def test_half_precision_on_a_cpu(config):
             losses[precision] = train(half, progress=False)["loss"]
     assert losses["bf16"] != losses["no"]
     assert losses["bf16"] == pytest.approx(losses["no"], rel=0.02)
+
+
+def test_a_given_model_is_handed_back_without_the_mixed_precision(config):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    model = SegFormer(model_config(config.model, 2))
+    config = replace(config, steps=1, precision="bf16")
+    train(config, model=model, progress=False)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    images = torch.zeros(1, 3, 32, 32)
+    model.eval()
+    assert torch.equal(model(images), SegFormer.forward(model, images))
 
 
 def test_a_device_that_is_not_there(config):

@@ -23,8 +23,8 @@ def test_a_run_is_not_overwritten(config):
         train(config, progress=False)
     assert train(config, resume=True, progress=False)["step"] == 1
     shutil.rmtree(f"{config.output}/checkpoints")
-    with pytest.raises(TrainError, match="holds a run already"):
-        train(config, progress=False)  # its weights are there
+    with pytest.raises(TrainError, match=r"the weights .* best\.safetensors"):
+        train(config, progress=False)
 
 
 def test_a_run_without_a_checkpoint_can_be_started_again(config, data):
@@ -41,6 +41,16 @@ def test_a_run_without_a_checkpoint_can_be_started_again(config, data):
         train(config, resume=True, progress=False)
     config = replace(config, data=str(data), batch_size=2, steps=1)
     assert train(config, progress=False)["step"] == 1
+
+
+def test_what_a_killed_run_left_half_written_is_removed(config):
+    folder = Path(config.output)
+    folder.mkdir()
+    left, other = folder / f".{'0a' * 16}.tmp", folder / ".notes.tmp"
+    for path in (left, other):
+        path.touch()
+    train(replace(config, steps=1), progress=False)
+    assert other.exists() and not left.exists()
 
 
 def test_metrics_without_a_checkpoint_are_kept(config, capsys):
