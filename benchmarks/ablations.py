@@ -11,16 +11,17 @@ runs that are not repeated keep their rows.
 import argparse
 import csv
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from report import ROOT, write_rows
 from segformer_tutorial import SegFormer
-from segformer_tutorial.train import TrainConfig, train
-from segformer_tutorial.train import loop as training
+from segformer_tutorial.data import data_folder, read_folder
+from segformer_tutorial.data.batches import seed_of
+from segformer_tutorial.train import TrainConfig, build_model, train
 
 VARIANTS = {
     "the whole recipe": {},
@@ -35,27 +36,24 @@ VARIANTS = {
     "no flip": {"augment": "scale,colour"},
     "no colour changes": {"augment": "scale,flip"},
     "no augmentation but the crop": {"augment": ""},
-    "all first weights alike": {"first_weights": 0.02},
+    "all first weights alike": {"initial_std": 0.02},
     # How much is chance? The whole recipe with other weights and scenes.
     **{f"seed {seed}": {"seed": seed} for seed in range(1, 5)},
 }
-build_model = training.build_model
 
 
-def alike(spread: float) -> Callable[..., SegFormer]:
-    """Build a model with one spread for all first weights, whatever their
-    layer, as transformers does."""
-
-    def build(config: TrainConfig, num_classes: int) -> SegFormer:
-        model = build_model(config, num_classes)
-        for name, parameter in model.named_parameters():
-            if parameter.dim() > 1:
-                nn.init.normal_(parameter, std=spread)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
-        return model
-
-    return build
+def alike(config: TrainConfig, std: float) -> SegFormer:
+    """Build the model of a run with one standard deviation for all initial
+    weights, whatever their layer, as transformers does."""
+    classes = read_folder(data_folder() / "scenes", "train").classes
+    torch.manual_seed(seed_of("weights", config.seed))
+    model = build_model(config, classes)
+    for name, parameter in model.named_parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=std)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
+    return model
 
 
 COLUMNS = ("variant", "step", "loss", "val_miou")
@@ -86,9 +84,10 @@ def main() -> None:
                 save_every=options.steps,
             )
             changes = dict(VARIANTS[variant])
-            spread = changes.pop("first_weights", None)
-            training.build_model = alike(spread) if spread else build_model
-            train(replace(config, **changes), progress=False)
+            std = changes.pop("initial_std", None)
+            config = replace(config, **changes)
+            model = alike(config, std) if std else None
+            train(config, model=model, progress=False)
             with open(f"{folder}/metrics.csv", newline="") as file:
                 rows = [
                     {"variant": variant} | {k: row[k] for k in COLUMNS[1:]}

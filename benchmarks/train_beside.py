@@ -5,9 +5,9 @@
     python benchmarks/train_beside.py --steps 0           # speed and memory
 
 Each network is trained from scratch on the CPU, in a process of its own, by
-one loop, on the same batches in the same order: SegFormer-B0 of this package
-and of transformers, torchvision's LR-ASPP with MobileNetV3, and a conv net of
-six layers. This package's row equals, bit for bit, that of
+this package's loop, on the same batches in the same order: SegFormer-B0 of
+this package and of transformers, torchvision's LR-ASPP with MobileNetV3, and
+a conv net of six layers. This package's row equals, bit for bit, that of
 
     python -m segformer_tutorial.train --lr 1e-3 --warmup 50 --steps 2000 \
         --batch-size 8 --crop-size 256
@@ -23,25 +23,22 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from report import ROOT, put_in_readme, table, write_rows
 from segformer_tutorial import SegFormer
 from segformer_tutorial.data import read_folder
-from segformer_tutorial.data.batches import Augmented, StepSampler, seed_of
-from segformer_tutorial.data.transforms import train_transform
+from segformer_tutorial.data.batches import seed_of
 from segformer_tutorial.evaluate import evaluate
-from segformer_tutorial.train.recipe import (
-    learning_rate_factor,
-    parameter_groups,
-    segmentation_loss,
-)
+from segformer_tutorial.train import TrainConfig, train
+from segformer_tutorial.train.loop import training_step
+from segformer_tutorial.train.run import set_up
 
 RUNS = ROOT / "data" / "runs"
 NETWORKS = (
@@ -123,55 +120,46 @@ def build(name: str, classes: int) -> nn.Module:
     return Network(network, "backbone", "classifier")
 
 
-def steps_of(
-    model: nn.Module, dataset, options: argparse.Namespace, steps: int
-) -> Iterator[tuple[float, float]]:
-    """Train; after each step its loss and its seconds, without the reading."""
-    groups = parameter_groups(model.train(), lr=options.lr, weight_decay=0.01)
-    rates = [group["lr"] for group in groups]
-    optimizer = torch.optim.AdamW(groups)
-    loader = DataLoader(
-        Augmented(dataset, train_transform(options.crop_size), seed=0),
-        batch_sampler=StepSampler(
-            len(dataset), batch_size=options.batch_size, batches=steps, seed=0
-        ),
+def settings(
+    options: argparse.Namespace, output: str, steps: int
+) -> TrainConfig:
+    """The settings of a run, whose model is given apart."""
+    return TrainConfig(
+        data=str(options.data),
+        output=output,
+        device="cpu",
+        steps=steps,
+        batch_size=options.batch_size,
+        crop_size=options.crop_size,
+        lr=options.lr,
+        warmup=min(options.warmup, steps // 10),
+        workers=0,
+        log_every=options.eval_every,
+        eval_every=options.eval_every,
+        save_every=steps,
     )
-    for step, (images, labels) in enumerate(loader):
-        start = time.perf_counter()
-        torch.manual_seed(seed_of("step", 0, step, 0, 0))
-        factor = learning_rate_factor(
-            step, steps=steps, warmup=min(options.warmup, steps // 10)
-        )
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * factor
-        loss = segmentation_loss(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        yield loss.item(), time.perf_counter() - start
 
 
 def learn(name: str, options: argparse.Namespace) -> list[dict]:
     """Train a network to the end; return its curve."""
-    train, val = (read_folder(options.data, x) for x in ("train", "val"))
-    model = build(name, len(train.classes))
-    rows, losses = [], []
-    for step, (loss, _) in enumerate(
-        steps_of(model, train, options, options.steps), start=1
-    ):
-        losses.append(loss)
-        if step % options.eval_every and step != options.steps:
-            continue
-        row = {"network": name, "step": step}
-        row["loss"] = round(statistics.fmean(losses), 4)
-        row["val_miou"] = round(evaluate(model, val).mean_iou, 4)
-        if step == options.steps and (options.data / "images/test").is_dir():
-            test = read_folder(options.data, "test")
-            row["test_miou"] = round(evaluate(model, test).mean_iou, 4)
-        model.train()
-        losses.clear()
-        rows.append(row)
-        print(row, file=sys.stderr, flush=True)
+    model = build(name, len(read_folder(options.data, "train").classes))
+    with tempfile.TemporaryDirectory() as folder:
+        config = settings(options, folder, options.steps)
+        with redirect_stdout(sys.stderr):
+            train(config, model=model)
+        with open(f"{folder}/metrics.csv", newline="") as file:
+            rows = [
+                {
+                    "network": name,
+                    "step": int(row["step"]),
+                    "loss": round(float(row["loss"]), 4),
+                    "val_miou": round(float(row["val_miou"]), 4),
+                }
+                for row in csv.DictReader(file)
+            ]
+    if (options.data / "images/test").is_dir():
+        test = read_folder(options.data, "test")
+        rows[-1]["test_miou"] = round(evaluate(model, test).mean_iou, 4)
     return rows
 
 
@@ -179,9 +167,14 @@ def clock(name: str, options: argparse.Namespace) -> dict:
     """Train for ten steps; return the median seconds and the peak memory."""
     import resource  # not on Windows
 
-    train = read_folder(options.data, "train")
-    model = build(name, len(train.classes))
-    seconds = [s for _, s in steps_of(model, train, options, 10)]
+    model = build(name, len(read_folder(options.data, "train").classes))
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = set_up(settings(options, folder, 10), model=model)
+        for batch in run.batches:
+            start = time.perf_counter()
+            training_step(run, [batch])
+            seconds.append(time.perf_counter() - start)
     return {
         "network": name,
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -17,7 +17,7 @@ def test_sampler_takes_every_sample_once_an_epoch():
         order = [index for e, index in keys if e == epoch]
         assert sorted(order) == list(range(7))
         assert order != list(range(7))
-    rest = StepSampler(7, batch_size=3, batches=14, start=5, seed=0)
+    rest = StepSampler(7, batch_size=3, batches=9, first=15, seed=0)
     assert list(rest) == batches[5:]
     shares = [
         list(StepSampler(7, batch_size=1, batches=14, rank=r, world=3, seed=0))

@@ -1,11 +1,12 @@
 """The recorded runs: what is written about them is what they are."""
 
 import argparse
-import csv
 import json
 import re
 import shlex
+import shutil
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ import torch
 
 pytest.importorskip("accelerate")
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import ablations
+import train_beside
 from segformer_tutorial.data import data_folder, read_folder
 from segformer_tutorial.evaluate import evaluate
 from segformer_tutorial.train import TrainConfig, model_config, parse, train
@@ -21,7 +25,6 @@ from segformer_tutorial.weights import load_model
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = data_folder() / "runs"
 TEXT = (RUNS / "README.md").read_text(encoding="utf-8")
-sys.path.insert(0, str(ROOT / "benchmarks"))
 
 
 @pytest.mark.parametrize("name", ["b0", "small"])
@@ -47,30 +50,72 @@ def test_small_model_is_what_the_text_says():
         assert float(text) == pytest.approx(found, abs=2e-3)
 
 
-def test_networks_beside_are_trained_by_the_loop_of_the_package(tmp_path):
-    """So that the row of this package in beside.csv is the run b0."""
-    import train_beside
+@pytest.fixture(scope="module")
+def few_scenes(tmp_path_factory):
+    """Four scenes to learn from and one of each kind to judge by."""
+    scenes, root = data_folder() / "scenes", tmp_path_factory.mktemp("scenes")
+    shutil.copy(scenes / "classes.txt", root)
+    for split, count in (("train", 4), ("val", 1), ("test", 1)):
+        for image, label in read_folder(scenes, split).pairs[:count]:
+            for kind, path in (("images", image), ("labels", label)):
+                folder = root / kind / split
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, folder)
+    return root
 
-    if torch.cuda.is_available() or torch.backends.mps.is_available():
-        pytest.skip("the comparison runs on the CPU")
-    scenes = data_folder() / "scenes"
-    train_set = read_folder(scenes, "train")
-    settings = {"lr": 1e-3, "crop_size": 32, "batch_size": 2, "warmup": 0}
-    config = TrainConfig(
-        output=str(tmp_path), steps=3, workers=0, log_every=1, **settings
+
+@pytest.mark.parametrize("name", train_beside.NETWORKS)
+def test_networks_beside_are_trained_by_the_loop(name, few_scenes, tmp_path):
+    """So that the row of this package in beside.csv is the run b0."""
+    if name == "transformers":
+        pytest.importorskip("transformers")
+    options = argparse.Namespace(
+        data=few_scenes,
+        lr=1e-3,
+        crop_size=32,
+        batch_size=2,
+        warmup=0,
+        steps=3,
+        eval_every=2,
     )
-    train(config, progress=False)
-    with open(tmp_path / "metrics.csv", newline="") as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    model = train_beside.build("this package", len(train_set.classes))
-    options = argparse.Namespace(**settings)
-    steps = train_beside.steps_of(model, train_set, options, 3)
-    assert [loss for loss, _ in steps] == losses
+    rows = train_beside.learn(name, options)
+    assert [row["step"] for row in rows] == [2, 3]
+    assert "test_miou" not in rows[0] and 0 <= rows[1]["test_miou"] < 0.5
+    if name == "this package":
+        config = train_beside.settings(options, str(tmp_path / "run"), 3)
+        metrics = train(config, progress=False)
+        assert rows[-1]["loss"] == round(metrics["loss"], 4)
+        assert rows[-1]["val_miou"] == round(metrics["val_miou"], 4)
+
+
+def test_speed_beside_is_that_of_the_steps_of_the_loop(few_scenes):
+    pytest.importorskip("resource")
+    options = argparse.Namespace(
+        data=few_scenes,
+        lr=1e-3,
+        crop_size=32,
+        batch_size=2,
+        warmup=0,
+        eval_every=2,
+    )
+    found = train_beside.clock("small conv net", options)
+    assert found["seconds"] > 0 and found["parameters"] == 38_444
+
+
+def test_ablations_change_what_their_names_say(tmp_path, monkeypatch):
+    """The initial weights alike: drawn anew, from the seed of the run."""
+    config = TrainConfig(model={"dims": [8, 16, 24, 32], "num_heads": [1] * 4})
+    model, again = (ablations.alike(config, 0.02) for _ in range(2))
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, again.get_parameter(name))
+        if parameter.dim() > 1 and parameter.numel() > 1000:
+            assert parameter.std().item() == pytest.approx(0.02, rel=0.1)
+    known = {x.name for x in fields(TrainConfig)} | {"initial_std"}
+    for changes in ablations.VARIANTS.values():
+        assert changes.keys() <= known
 
 
 def test_readme_has_the_recorded_table():
-    import train_beside
-
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = re.search(r"<!-- beside -->\n(.*?)\n<!--", readme, re.DOTALL)[1]
     assert table == train_beside.as_table(RUNS)

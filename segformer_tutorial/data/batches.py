@@ -14,11 +14,12 @@ from torchvision import tv_tensors
 
 
 class StepSampler(Sampler):
-    """The batches of a run from `start` on, for one of several processes.
+    """The next batches of a run, for one of several processes.
 
     The samples form one endless sequence, epoch after epoch; the order within
-    an epoch follows from the seed and the epoch's number. A batch is a list
-    of (epoch, index).
+    an epoch follows from the seed and the epoch's number. From sample `first`
+    of this sequence on, the `world` processes take `batch_size` samples each
+    in turn. A batch is a list of (epoch, index); there are `batches` of them.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class StepSampler(Sampler):
         *,
         batch_size: int,
         batches: int,
-        start: int = 0,
+        first: int = 0,
         rank: int = 0,
         world: int = 1,
         seed: int,
@@ -35,20 +36,21 @@ class StepSampler(Sampler):
         self.length = length
         self.batch_size = batch_size
         self.batches = batches
-        self.start = start
+        self.first = first
         self.rank = rank
         self.world = world
         self.seed = seed
 
     def __len__(self) -> int:
-        return self.batches - self.start
+        return self.batches
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         shuffled = {}
-        for n in range(self.start, self.batches):
-            first = (n * self.world + self.rank) * self.batch_size
+        for n in range(self.batches):
+            turn = n * self.world + self.rank
+            begin = self.first + turn * self.batch_size
             batch = []
-            for position in range(first, first + self.batch_size):
+            for position in range(begin, begin + self.batch_size):
                 epoch, place = divmod(position, self.length)
                 if epoch not in shuffled:
                     generator = torch.Generator()

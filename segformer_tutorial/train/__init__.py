@@ -9,9 +9,11 @@ from .recipe import (
     segmentation_loss,
 )
 from .settings import TrainConfig, TrainError, model_config
+from .signals import Stopped
 from .start import build_loss, build_model
 
 __all__ = [
+    "Stopped",
     "TrainConfig",
     "TrainError",
     "build_loss",

@@ -2,21 +2,23 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from .checkpoints import last_checkpoint
+from ..predict.memory import use_huge_pages
 from .command import parse
 from .settings import TrainError
+from .signals import Stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says.
 
-    Returns 0, 1 after an error, 130 after Ctrl-C; a command line that cannot
-    be read exits with 2.
+    Returns 0, 1 after an error, and after a signal what shells expect: 130
+    for Ctrl-C and 143 for SIGTERM. A command line that cannot be read exits
+    with 2.
     """
     try:
         config, resume = parse(arguments)
+        use_huge_pages()
         try:
             from .loop import train
         except ModuleNotFoundError as error:
@@ -28,9 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TrainError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.code
     except KeyboardInterrupt:
-        stopped = last_checkpoint(Path(config.output))
-        print(f"stopped. {stopped}", file=sys.stderr)
+        print("stopped at once, without a new checkpoint", file=sys.stderr)
         return 130
     return 0
 

@@ -9,10 +9,15 @@ import torch
 from torch import Tensor
 
 from ..config import SegFormerConfig
-from ..data import VOID, LabelledImages, Task
+from ..data import LabelledImages, Task, class_counts
 from ..encoder import smallest_side
 from ..model import SegFormer
-from ..weights import WeightsError, config_from_weights, load_weights
+from ..weights import (
+    WeightsError,
+    config_from_weights,
+    load_weights,
+    read_task,
+)
 from .losses import LOSSES
 from .recipe import freeze, segmentation_loss
 from .settings import TrainConfig, TrainError, model_config
@@ -98,10 +103,7 @@ def balanced_weights(dataset: LabelledImages) -> tuple[float, ...]:
     mean over its pixels is 1. A class without pixels gets 0. Source:
     scikit-learn's class_weight="balanced".
     """
-    counts = torch.zeros(len(dataset.classes), dtype=torch.int64)
-    for index in range(len(dataset)):
-        labels = dataset[index][1]
-        counts += labels[labels != VOID].bincount(minlength=len(counts))
+    counts = torch.tensor(class_counts(dataset, at_most=len(dataset)).pixels)
     present = counts > 0
     mean = counts.sum() / present.sum().clamp(min=1)
     return tuple(torch.where(present, mean / counts, 0.0).tolist())
@@ -185,8 +187,6 @@ def _load(
 
 def _task(init: str) -> Task | None:
     """The task of a file that this package wrote, or None."""
-    from ..weights import read_task
-
     path = Path(init)
     own = path.suffix == ".safetensors" and path.is_file()
     return read_task(path) if own else None
