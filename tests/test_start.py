@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from torch.utils.data import Dataset
 
 pytest.importorskip("safetensors")
 pytest.importorskip("torchvision")
 
-from segformer_tutorial import SegFormer, weights
+from segformer_tutorial import SegFormer
 from segformer_tutorial.data import Task
 from segformer_tutorial.train import (
     TrainConfig,
@@ -16,6 +15,7 @@ from segformer_tutorial.train import (
     build_model,
     parameter_groups,
     segmentation_loss,
+    start,
 )
 from segformer_tutorial.train.start import balanced_weights
 from segformer_tutorial.weights import WeightsError, save_weights
@@ -34,9 +34,7 @@ def task(monkeypatch):
     """Say what the file was trained for."""
 
     def say(task: Task | None) -> None:
-        monkeypatch.setattr(
-            weights, "read_task", lambda path: task, raising=False
-        )
+        monkeypatch.setattr(start, "read_task", lambda path: task)
 
     say(None)
     return say
@@ -210,7 +208,7 @@ def test_sides_that_the_encoder_cannot_take(name):
         build_model(config(**{name: 31}), NAMES)
 
 
-class Labels(Dataset):
+class Labels:
     """Three classes on 12, 3 and no pixels, and void on the other 3."""
 
     classes = ("wide", "narrow", "absent")
@@ -218,10 +216,10 @@ class Labels(Dataset):
     def __len__(self) -> int:
         return 2
 
-    def __getitem__(self, index: int):
+    def labels_of(self, index: int):
         labels = torch.zeros(3, 3, dtype=torch.int64)
         labels[2] = torch.tensor([1, 255 if index else 1, 255])
-        return torch.zeros(3, 3, 3, dtype=torch.uint8), labels
+        return labels
 
 
 def test_balanced_weights():
@@ -232,7 +230,7 @@ def test_balanced_weights():
 
 def test_loss_of_a_run(capsys):
     assert build_loss(TrainConfig(), Labels()) is segmentation_loss
-    logits, labels = torch.randn(1, 3, 3, 3), Labels()[1][1][None]
+    logits, labels = torch.randn(1, 3, 3, 3), Labels().labels_of(1)[None]
     balanced = build_loss(TrainConfig(class_weights="balanced"), Labels())
     assert "wide 0.625, narrow 2.5, absent 0" in capsys.readouterr().out
     given = balanced_weights(Labels())
@@ -254,7 +252,7 @@ def test_files_of_other_programs_are_not_asked_for_a_task(
     def read_task(path):
         raise AssertionError(path)
 
-    monkeypatch.setattr(weights, "read_task", read_task, raising=False)
+    monkeypatch.setattr(start, "read_task", read_task)
     preset = SegFormer.from_preset("b0", num_classes=5)
     path = tmp_path / "b0.pth"
     torch.save(preset.state_dict(), path)
