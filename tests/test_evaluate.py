@@ -243,8 +243,8 @@ class TestCommand:
         (root / "images" / "val" / "3.png").write_text("damaged")
         status, _, err = command(write())
         assert status == 1
-        *_, bar, last = err.splitlines()
-        assert "3/5" in bar
+        *_, bar, last, end = err.split("\n")
+        assert "3/5" in bar and not end
         assert last.startswith("error: ") and "3.png" in last
 
     def test_nothing_but_void(self, command, write, root):
