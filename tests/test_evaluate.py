@@ -243,8 +243,8 @@ class TestCommand:
         (root / "images" / "val" / "3.png").write_text("damaged")
         status, _, err = command(write())
         assert status == 1
-        *_, bar, last = err.splitlines()
-        assert "3/5" in bar
+        *_, bar, last, end = err.split("\n")
+        assert "3/5" in bar and not end
         assert last.startswith("error: ") and "3.png" in last
 
     def test_nothing_but_void(self, command, write, root):
@@ -255,6 +255,15 @@ class TestCommand:
         status, out, err = command(write())
         assert status == 1 and "mean" not in out
         assert "all pixels of the split val are void" in err
+
+    def test_class_that_no_label_has(self, command, write, root):
+        """As when label files are read in another way than they are meant."""
+        for path in (root / "labels" / "val").iterdir():
+            labels = np.array(Image.open(path))
+            Image.fromarray(np.where(labels == 1, 255, labels)).save(path)
+        status, out, err = command(write())
+        assert status == 0 and "pixel accuracy" in out
+        assert "note: no pixel of the split has the label green\n" in err
 
     def test_stopped_by_hand(self, command, write, monkeypatch):
         def stop(*args, **kwargs):

@@ -175,7 +175,15 @@ def run(options: argparse.Namespace) -> None:
             f"{root}: all pixels of the split {options.split} are void, so "
             "there is nothing to measure"
         )
+    pixels = zip(dataset.classes, matrix.counts.sum(1).tolist(), strict=True)
+    absent = [name for name, count in pixels if not count]
+    if absent:  # perhaps the label files are not read as they are meant
+        note(f"no pixel of the split has the label {', '.join(absent)}")
     print(table(matrix, dataset.classes))
+
+
+def note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 def check_classes(
@@ -191,10 +199,9 @@ def check_classes(
         )
     task = task_of(model)
     if task is None:
-        print(
-            f"note: {options.model} does not say what it was trained for, so "
-            "class names are not compared",
-            file=sys.stderr,
+        note(
+            f"{options.model} does not say what it was trained for, so class "
+            "names are not compared"
         )
         return
     for k, names in enumerate(zip(task.classes, dataset.classes, strict=True)):
