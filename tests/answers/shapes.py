@@ -37,38 +37,36 @@ def strided(map_, r):
     return torch.stack(found, 1)
 
 
-def shapes(height, width, dims, classes=150):
-    """Halve a count twice, then once a stage, always up."""
-    result, h, w = [], height, width
-    for stage, dim in enumerate(dims):
-        for _ in range(1 if stage else 2):
-            h, w = (h + 1) // 2, (w + 1) // 2
-        result.append((dim, h, w))
-    return [*result, (classes, *result[0][1:])]
+def trip(b, h, w, agree=torch.equal, step=3):
+    """A test of `to_map` with the numbers 0, 1, 2, ... times `step`."""
+
+    def is_right(to_map):
+        map_ = torch.arange(b * 7 * h * w).reshape(b, 7, h, w) * step
+        tokens = map_.flatten(2).mT
+        return agree(to_map(tokens, h, w), map_)
+
+    return is_right
 
 
-def rounded(rule):
-    def answer(height, width, dims):
-        found = [
-            (dim, rule(height / 2**k), rule(width / 2**k))
-            for k, dim in enumerate(dims, 2)
-        ]
-        return [*found, (150, *found[0][1:])]
+def one_shape(a, b):
+    return a.shape == b.shape
 
-    return answer
+
+def corner(a, b):
+    return a[..., 0, 0].equal(b[..., 0, 0])
 
 
 def pairs(map_):
-    """Each number by a loop over the places."""
+    """Each number by a loop over the positions."""
     h, w = map_.shape[2:]
-    places = [map_[:, :, i // w, i % w] for i in range(h * w)]
-    rows = [torch.stack([(p * q).sum(1) for q in places], 1) for p in places]
+    all_ = [map_[:, :, i // w, i % w] for i in range(h * w)]
+    rows = [torch.stack([(p * q).sum(1) for q in all_], 1) for p in all_]
     return torch.stack(rows, 1)
 
 
 RIGHT = {
     "windows": cut,
-    "flow": shapes,
+    "round_trip": trip(2, 5, 6),
     "pairs": pairs,
 }
 WRONG = [
@@ -88,26 +86,20 @@ WRONG = [
     ("windows", lambda m, r: cut(m, r).flip(1), "at other positions"),
     ("windows", lambda m, r: m, "yours is a tensor of shape (2, 4, 6, 12)"),
     ("windows", lambda m, r: "b (h w) (p q) c", "but yours is 'b (h"),
-    ("flow", rounded(math.floor), "rounds the sides down"),
-    ("flow", rounded(round), "nearest"),
-    ("flow", rounded(lambda n: math.floor(n + 0.5)), "nearest"),
-    ("flow", rounded(float), "half a row"),
-    ("flow", lambda h, w, d: shapes(512, 512, d), "for 512 × 512"),
-    ("flow", lambda h, w, d: shapes(w, h, d), "Height and width"),
-    ("flow", lambda h, w, d: [s[1:] + s[:1] for s in shapes(h, w, d)],
-     "channels belong in front"),
-    ("flow", lambda h, w, d: shapes(h, h, d), "does not use the width"),
-    ("flow", lambda h, w, d: [*shapes(h, w, d)[:4], (150, h, w)],
-     "quarter of the photo"),
-    ("flow", lambda h, w, d: [*shapes(h, w, d)[:4],
-                                  (150, *shapes(h, w, d)[3][1:])],
-     "not of the last one"),
-    ("flow", lambda h, w, d: shapes(h, w, (32, 64, 160, 256)),
-     "whatever `dims` says"),
-    ("flow", lambda h, w, d: shapes(h, w, d)[:4], "logits are missing"),
-    ("flow", lambda h, w, d: shapes(h, w, d, classes=19), "(150, 128"),
-    ("flow", lambda h, w, d: [1, 2, 3], "five tuples"),
-    ("flow", lambda h, w, d: [None] * 5, "not answered"),
+    ("round_trip", lambda f: True, "True for every version"),
+    ("round_trip", lambda f: False, "False for every version"),
+    ("round_trip", lambda f: not trip(2, 5, 6)(f), "exchanged"),
+    ("round_trip", trip(3, 5, 6, one_shape), "not a wrong order"),
+    ("round_trip", trip(2, 5, 6, step=0), "not a wrong order"),
+    ("round_trip", trip(2, 5, 6, lambda a, b: a.sum() == b.sum()),
+     "True for every version"),
+    ("round_trip", trip(2, 5, 6, corner), "apart column by column"),
+    ("round_trip", trip(2, 6, 6), "width can be taken for the height"),
+    ("round_trip", trip(1, 5, 6), "mixes the pictures of a batch passes"),
+    ("round_trip", trip(1, 6, 6), "alone in its batch"),
+    ("round_trip", lambda f: trip(2, 5, 6)(lambda t, h, w: f(t, w, h).mT),
+     "False for the correct version"),
+    ("round_trip", lambda f: trip(2, 5, 6)(f) * 1, "True or False"),
     ("pairs", lambda m: torch.einsum("bchw,bdhw->bcd", m, m), "c × c"),
     ("pairs", lambda m: torch.einsum("bchw,bcij->bhwij", m, m),
      "into brackets"),

@@ -11,7 +11,7 @@ PHOTO = (250, 333)  # not square, so that no two lengths are equal
 
 
 def map_to_tokens() -> Drawing:
-    """A map of 2 channels, 2 rows and 3 columns as a list of 6 tokens."""
+    """A feature map of 2 channels, 2 rows and 3 columns, and its 6 tokens."""
     grid = torch.arange(6).view(2, 3)
     map_ = torch.stack([grid, grid + 10])[None]
     tokens = rearrange(map_, "b c h w -> b (h w) c")[0].tolist()
@@ -22,12 +22,12 @@ def map_to_tokens() -> Drawing:
     d = Drawing(
         490,
         362,
-        "A map becomes a list of tokens: b c h w -> b (h w) c",
-        "On the left a map of 2 channels, each with 2 rows and 3 columns: 0 "
+        "A feature map becomes a list of tokens: b c h w -> b (h w) c",
+        "On the left a feature map of 2 channels, 2 rows and 3 columns: 0 "
         "to 5 in channel 0, 10 to 15 in channel 1. On the right the list of "
         "6 tokens with 2 numbers each: 0 10, 1 11, 2 12, 3 13, 4 14, 5 15. "
-        f"The place in row {y} and column {x} is highlighted: its numbers "
-        f"{channels[0][y][x]} and {channels[1][y][x]} stand together as "
+        f"The position in row {y} and column {x} is highlighted: its numbers "
+        f"{channels[0][y][x]} and {channels[1][y][x]} form "
         f"token {number}.",
     )
     left, cell, right, row = 24, 44, 322, 36
@@ -45,8 +45,8 @@ def map_to_tokens() -> Drawing:
     for i, token in enumerate(tokens):
         top, on = table + i * row, i == number
         base, ink = top + row / 2 + 5, ACCENT_INK if on else MUTED
-        place = f"{i // 3} {i % 3}"
-        d.text(right - 12, base, place, "end mono small", fill=ink)
+        position = f"{i // 3} {i % 3}"
+        d.text(right - 12, base, position, "end mono small", fill=ink)
         for c, value in enumerate(token):
             d.cell(right + c * 56, top, 56, row, str(value), on=on)
         d.text(right + 124, base, f"{i}", "start small", fill=ink)

@@ -1,7 +1,5 @@
 """Exercises on patterns, and on the shapes that flow through the model."""
 
-from math import ceil, floor
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -60,69 +58,88 @@ windows = by_cases(
 )
 
 
-def by(divide, logits=lambda first, h, w: first):
-    """A rule that divides a side by 4, 8, 16 and 32 in its own way."""
+def version(pattern: str, order=lambda h, w: {"h": h, "w": w}):
+    """A `to_map` that follows this pattern, with these lengths."""
+    return lambda tokens, h, w: rearrange(tokens, pattern, **order(h, w))
 
-    def rule(h, w, dims):
-        sides = [(divide(h / s), divide(w / s)) for s in (4, 8, 16, 32)]
-        maps = [(c, *side) for c, side in zip(dims, sides, strict=True)]
-        return [*maps, (150, *logits(sides[0], h, w))]
+
+true_version = version("b (h w) c -> b c h w")
+
+# Versions of `to_map`, with what is wrong with each of them.
+VERSIONS = {
+    true_version: "",
+    version("b (w h) c -> b c h w"): "takes the list apart column by column",
+    version("b (h w) c -> b c h w", lambda h, w: {"h": w}): (
+        "takes the width for the height"
+    ),
+    lambda tokens, h, w: tokens.reshape(len(tokens), -1, h, w): (
+        "leaves the numbers in the order in which they lie in memory"
+    ),
+    lambda tokens, h, w: rearrange(
+        tokens.flatten(0, 1), "(h w b) c -> b c h w", h=h, w=w
+    ): "mixes the pictures of a batch",
+}
+
+
+def compare_on(shape, agree=torch.equal):
+    """A test of `to_map` on one feature map of this shape."""
+    b, c, h, w = shape
+    x = torch.arange(b * c * h * w).view(shape)
+
+    def rule(to_map) -> bool:
+        tokens = rearrange(x, "b c h w -> b (h w) c")
+        return agree(to_map(tokens, h, w), x)
 
     return rule
 
 
-true_flow = by(ceil)
+def same_shape(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape
 
-flow = by_cases(
-    cases=[
-        (512, 512, (32, 64, 160, 256)),
-        (250, 333, (32, 64, 160, 256)),
-        (97, 203, (64, 128, 320, 512)),
-    ],
-    true=true_flow,
+
+true_test = compare_on((2, 3, 4, 5))
+
+round_trip = by_cases(
+    cases=[(to_map,) for to_map in VERSIONS],
+    true=true_test,
     form=lambda said, wanted: (
         None
-        if isinstance(said, list)
-        and all(isinstance(shape, list) and len(shape) == 3 for shape in said)
-        else f"Return five tuples (c, h, w); your function returned {said!r}."
+        if isinstance(said, bool)
+        else f"Return True or False; your function returned {said!r}."
     ),
+    same=lambda a, b: a is b,
     mistakes={
-        "Your function rounds the sides down. The last window of a patch "
-        "embedding may hang over the border, so nothing is left out: round "
-        "up.": by(floor),
-        "Your function rounds to the nearest whole number. A side is always "
-        "rounded up: 333 / 4 = 83.25 gives 84.": [
-            by(lambda n: floor(n + 0.5)),
-            by(round),
+        "Your test returns True for every version. Compare the result, value "
+        "by value, with the feature map that the tokens came from.": (
+            lambda to_map: True
+        ),
+        "Your test returns False for every version, even for the correct "
+        "one. Compare the result with the feature map that the tokens came "
+        "from.": lambda to_map: False,
+        "Your answers are exchanged: True means that `to_map` is right.": (
+            lambda to_map: not true_test(to_map)
+        ),
+        "Your test notices a wrong shape, but not a wrong order. Compare the "
+        "values with `equal`, on a feature map whose values all differ.": [
+            compare_on((2, 3, 4, 5), same_shape),
+            compare_on((1, 3, 4, 5), same_shape),
         ],
-        "A feature map cannot have half a row, so round the sides up.": (
-            by(lambda n: n)
+        "On a square feature map, the width can be taken for the height. "
+        "Test with a number of rows that differs from that of columns.": (
+            compare_on((2, 3, 4, 4))
         ),
-        "Your function returns the sides for 512 × 512, whatever the size of "
-        "the photo.": lambda h, w, dims: true_flow(512, 512, dims),
-        "Height and width are swapped. The order is c h w: rows come before "
-        "columns.": lambda h, w, dims: true_flow(w, h, dims),
-        "The channels belong in front: between the stages a shape is "
-        "(c, h, w).": lambda *case: [(h, w, c) for c, h, w in true_flow(*case)],
-        "Your function does not use the width, but a photo need not be "
-        "square.": lambda h, w, dims: true_flow(h, h, dims),
-        "The logits have a quarter of the photo's sides, as the first feature "
-        "map does. They are resized only when labels are made of them.": (
-            by(ceil, lambda first, h, w: (h, w))
-        ),
-        "The logits have the size of the first feature map, not of the last "
-        "one, because the decoder resizes all feature maps to the first.": (
-            by(ceil, lambda first, h, w: (ceil(h / 32), ceil(w / 32)))
-        ),
-        "Your function returns the channels of B0, whatever `dims` says.": (
-            lambda h, w, dims: true_flow(h, w, (32, 64, 160, 256))
-        ),
-        "The four feature maps are correct, but the logits are missing.": (
-            lambda *case: true_flow(*case)[:4]
+        "With a single picture, a version that mixes the pictures of a batch "
+        "passes. Test with a batch of two or more.": compare_on((1, 3, 4, 5)),
+        "Your feature map is square and alone in its batch. Test with a batch "
+        "of two, and with rows and columns of different number.": (
+            compare_on((1, 3, 4, 4))
         ),
     },
-    otherwise="For {0} × {1} pixels and dims {2} the shapes are {wanted}, but "
-    "your function returned {said}.",
+    otherwise=lambda case, wanted, said: (
+        "Your test returns False for the correct version."
+        if wanted
+        else f"Your test returns True for a version that {VERSIONS[case[0]]}."
+    ),
 )
 
 
