@@ -90,15 +90,15 @@ def test_what_a_check_draws_is_not_taken_from_the_reader():
 
 
 def test_a_function_that_changes_its_arguments_changes_nothing_else(capsys):
-    def emptied(predicted, true, k):
-        counts = RIGHT["segmentation.confusion"](predicted, true, k)
-        predicted.fill_(0)
-        true.fill_(0)
-        return counts
+    def emptied(counts, groups):
+        merged = RIGHT["segmentation.merge"](counts, groups)
+        counts.fill_(0)
+        groups.clear()
+        return merged
 
-    check("segmentation.confusion", emptied)
-    check("segmentation.confusion", emptied)
-    assert capsys.readouterr().out == "segmentation.confusion: right.\n" * 2
+    check("segmentation.merge", emptied)
+    check("segmentation.merge", emptied)
+    assert capsys.readouterr().out == "segmentation.merge: right.\n" * 2
 
 
 def test_a_new_file_of_exercises_is_found(tmp_path, monkeypatch):

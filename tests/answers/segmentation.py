@@ -10,40 +10,30 @@ import torch
 VOID = 255
 
 
-def pairs(predicted, true, k, keep=lambda p, t: t != VOID):
-    """The matrix by a loop over the pixels."""
-    counts = torch.zeros(k, k, dtype=torch.int64)
-    for p, t in zip(
-        predicted.flatten().tolist(), true.flatten().tolist(), strict=True
-    ):
-        if keep(p, t):
-            counts[t, p] += 1
-    return counts
+def relabel(numbers, void=lambda n: VOID, known=lambda n: n - 1):
+    """Each number on its own."""
+    flat = [known(n) if n else void(n) for n in numbers.flatten().tolist()]
+    return torch.tensor(flat).view(numbers.shape)
 
 
-def with_void_as(value):
-    return lambda p, t, k: pairs(p, t.where(t != VOID, value), k)
-
-
-def at_once(predicted, true, k):
-    """What indexing with += does: equal pairs are written once."""
-    counts = torch.zeros(k, k, dtype=torch.int64)
-    known = true != VOID
-    counts[true[known], predicted[known]] += 1
-    return counts
-
-
-def areas(counts, of=lambda both, missed, alarms: both + missed + alarms):
-    """The IoU of each class from its three parts, one by one."""
-    k = len(counts)
-    found = []
+def merge(counts, groups, rows=True, columns=True, keep=lambda i, j: True):
+    """Pixel by pixel of the old matrix, the way it was once counted."""
+    k, new = len(groups), max(groups) + 1
+    result = torch.zeros(new if rows else k, new if columns else k)
     for i in range(k):
-        both = counts[i, i].item()
-        missed = sum(counts[i, j].item() for j in range(k) if j != i)
-        alarms = sum(counts[j, i].item() for j in range(k) if j != i)
-        union = of(both, missed, alarms)
-        found.append(both / union if union else float("nan"))
-    return torch.tensor(found)
+        for j in range(k):
+            for _ in range(counts[i, j]):
+                t, p = groups[i] if rows else i, groups[j] if columns else j
+                result[t, p] += keep(i, j)
+    return result
+
+
+def last(counts, groups):
+    """What indexing with = does: equal pairs are written once."""
+    result = torch.zeros(3, 3, dtype=torch.int64)
+    for i, j in torch.ones_like(counts).nonzero().tolist():
+        result[groups[i], groups[j]] = counts[i, j]
+    return result
 
 
 def vote(labels, k, ballot=lambda values: [v for v in values if v != VOID]):
@@ -60,49 +50,30 @@ def votes(labels, k):
 
 
 RIGHT = {
-    "confusion": pairs,
-    "iou": areas,
+    "relabel": relabel,
+    "merge": merge,
     "prior": vote,
 }
 WRONG = [
-    ("confusion", lambda p, t, k: pairs(p, t, k).T, "swapped"),
-    ("confusion", with_void_as(torch.tensor(0)), "void pixels as class 0"),
-    ("confusion", with_void_as(torch.tensor(3)), "one of the classes"),
-    ("confusion", lambda p, t, k: with_void_as(p)(p, t, k),
-     "void pixel as correct"),
-    ("confusion", lambda p, t, k: pairs(p, t, k).diag(),
-     "the correct pixels of each class"),
-    ("confusion", lambda p, t, k: torch.eye(k) * pairs(p, t, k),
-     "Only the diagonal"),
-    ("confusion", at_once, "counted once at most"),
-    ("confusion", lambda p, t, k: torch.nn.functional.normalize(
-        pairs(p, t, k).float(), p=1), "Each row of your matrix"),
-    ("confusion", lambda p, t, k: pairs(p, t, k) / 48,
-     "the number of all pixels"),
-    ("confusion", lambda p, t, k: pairs(p, t, k).reshape(-1), "the shape"),
-    ("confusion", lambda p, t, k: pairs(p, t, 256, lambda p, t: True),
-     "a tensor of shape (4, 4)"),
-    ("confusion", lambda p, t, k: pairs(p, t, k) + 1, "add up to 64"),
-    ("confusion", lambda p, t, k: 12, "but yours is 12"),
-    ("iou", lambda c: areas(c, lambda b, m, a: 2 * b + m + a),
-     "holds it twice"),
-    ("iou", lambda c: 2 * areas(c, lambda b, m, a: 2 * b + m + a),
-     "Dice"),
-    ("iou", lambda c: areas(c, lambda b, m, a: b + m), "recall"),
-    ("iou", lambda c: areas(c, lambda b, m, a: b + a), "precision"),
-    ("iou", lambda c: areas(c, lambda b, m, a: m + a),
-     "subtracts the diagonal twice"),
-    ("iou", lambda c: areas(c, lambda b, m, a: 130), "all pixels"),
-    ("iou", lambda c: areas(c).nan_to_num(0), "gives 0 to a class"),
-    ("iou", lambda c: areas(c).nan_to_num(1), "gives 1 to a class"),
-    ("iou", lambda c: areas(c)[[0, 1, 2, 4]], "leaves out the class"),
-    ("iou", lambda c: areas(c, lambda b, m, a: b + m + a + 1e-6)
-     .nan_to_num(0), "gives 0 to a class"),
-    ("iou", lambda c: areas(c).nanmean(), "without taking the mean"),
-    ("iou", lambda c: areas(c).nanmean().item(), "without taking the mean"),
-    ("iou", lambda c: areas(c) / 2, "50 / (60 + 63 - 50)"),
-    ("iou", lambda c: areas(c)[:2], "a tensor of shape (5,)"),
-    ("iou", lambda c: "0.5", "but yours is '0.5'"),
+    ("relabel", lambda n: n + torch.tensor(-1), "turns 0 into -1"),
+    ("relabel", lambda n: relabel(n, lambda n: 0, lambda n: n - 1),
+     "into class 0"),
+    ("relabel", lambda n: relabel(n, known=lambda n: n), "begin at 1"),
+    ("relabel", lambda n: relabel(n, void=lambda n: 254), "into 254"),
+    ("relabel", lambda n: n, "should become [[255, 0, 1, 11]"),
+    ("relabel", lambda n: n[0], "a tensor of shape (2, 4)"),
+    ("relabel", lambda n: 3, "but yours is 3"),
+    ("merge", lambda c, g: merge(c.T, g), "swapped"),
+    ("merge", lambda c, g: merge(c, g, columns=False), "the rows only"),
+    ("merge", lambda c, g: merge(c, g, rows=False), "the columns only"),
+    ("merge", last, "only the last"),
+    ("merge", lambda c, g: merge(
+        c, g, keep=lambda i, j: i == j or g[i] != g[j]), "inside a group"),
+    ("merge", lambda c, g: merge(c, g) / torch.tensor(
+        [[4, 4, 2], [4, 4, 2], [2, 2, 1]]), "takes means"),
+    ("merge", lambda c, g: merge(c, g) + 1, "add up to 299"),
+    ("merge", lambda c, g: c, "a tensor of shape (3, 3)"),
+    ("merge", lambda c, g: 12, "but yours is 12"),
     ("prior", lambda x, k: vote(x, k, lambda values: values),
      "void wins"),
     ("prior", lambda x, k: x.mode(0).values, "void wins"),

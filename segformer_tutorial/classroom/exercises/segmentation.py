@@ -10,149 +10,106 @@ from .checking import by_cases
 K = 4
 
 
-def two_label_maps() -> tuple[Tensor, Tensor, int]:
-    """A prediction with every class at void pixels, the truth, and K."""
-    generator = torch.Generator().manual_seed(0)
-    true = torch.randint(K, (6, 9), generator=generator)
-    predicted = torch.randint(K, (6, 9), generator=generator)
-    true[0, :5] = true[4, 3] = VOID
-    predicted[0, :5] = torch.tensor([0, 0, 1, 2, 3])
-    return predicted, true, K
+def shifted(numbers: Tensor) -> Tensor:
+    return numbers - 1
 
 
-def count(predicted: Tensor, true: Tensor, k: int) -> Tensor:
-    known = true != VOID
-    pairs = true[known] * k + predicted[known]
-    return torch.bincount(pairs, minlength=k * k).view(k, k)
+def void_for_zero(numbers: Tensor) -> Tensor:
+    return numbers.where(numbers != 0, VOID)
 
 
-confusion = by_cases(
-    cases=[two_label_maps()],
-    true=count,
+relabel = by_cases(
+    cases=[(torch.tensor([[0, 1, 2, 12], [3, 0, 0, 1]]),)],
+    true=lambda numbers: shifted(numbers).where(numbers != 0, VOID),
     mistakes={
-        "The rows and columns of your matrix are swapped. The truth belongs "
-        "in the rows: a pixel adds one to counts[true, predicted].": (
-            lambda p, t, k: count(p, t, k).T
+        "Your function turns 0 into -1. These pixels are not labelled, so "
+        "they must become void, which is 255.": shifted,
+        "Your function turns unlabelled pixels into class 0, so a model would "
+        "learn that they show the first class. They must become void.": (
+            lambda numbers: shifted(numbers).clamp(min=0)
         ),
-        "Your function counts void pixels as class 0. Void is no class, so "
-        "leave these pixels out of both tensors.": (
-            lambda p, t, k: count(p, t.where(t != VOID, 0), k)
-        ),
-        "Your function counts void pixels as one of the classes. Void is no "
-        "class, so leave these pixels out of both tensors.": [
-            lambda p, t, k: count(p, t.clamp(max=k - 1), k),
-            lambda p, t, k: count(p, t % k, k),
-        ],
-        "Your function counts each void pixel as correct. A void pixel is "
-        "neither correct nor wrong, so it must not be counted at all.": (
-            lambda p, t, k: count(p, t.where(t != VOID, p), k)
-        ),
-        "Your function returns the correct pixels of each class, which are "
-        "only the diagonal of the matrix. Count the mistakes too: each pair "
-        "of true and predicted class has a cell of its own.": (
-            lambda p, t, k: count(p, t, k).diag()
-        ),
-        "Only the diagonal of your matrix is filled. Count the mistakes too: "
-        "each pair of true and predicted class has a cell of its own.": (
-            lambda p, t, k: count(p, t, k).diag().diag()
-        ),
-        "Each pair is counted once at most. With whole tensors, "
-        "`counts[true, predicted] += 1` writes equal pairs only once; "
-        "`torch.bincount` adds them up.": (
-            lambda p, t, k: count(p, t, k).clamp(max=1)
-        ),
-        "Each row of your matrix is divided by its sum. Return the numbers of "
-        "pixels, because only these can be added up over pictures.": (
-            lambda p, t, k: F.normalize(count(p, t, k).double(), p=1)
-        ),
-        "Your matrix is divided by the number of all pixels. Return the "
-        "numbers of pixels, because only these can be added up over "
-        "pictures.": lambda p, t, k: count(p, t, k) / (t != VOID).sum(),
-        "The numbers are correct, but they stand in one row. Give the result "
-        "the shape `num_classes num_classes`.": (
-            lambda p, t, k: count(p, t, k).flatten()
-        ),
+        "The unlabelled pixels are void now, but the classes still begin at "
+        "1. Subtract 1 from the others.": void_for_zero,
+        "Your function turns unlabelled pixels into 254: first 0 became 255, "
+        "then 1 was subtracted there too. Subtract only where a class "
+        "is.": lambda numbers: shifted(void_for_zero(numbers)),
     },
     otherwise=lambda case, wanted, said: (
-        f"Here {wanted.sum()} pixels are not void, but the numbers in your "
-        f"matrix add up to {said.sum():g}. Try your function on the 16 pixels "
-        "of the chapter."
+        f"The numbers {case[0].tolist()} should become {wanted.tolist()}, but "
+        f"your function returned {said.tolist()}."
     ),
 )
 
 
-def of_parts(rule):
-    """A rule of diagonal, rows and columns; 0 / 0 as nan or as 0."""
-
-    def measure(counts: Tensor) -> Tensor:
-        return rule(counts.diag().double(), counts.sum(1), counts.sum(0))
-
-    return [measure, lambda counts: measure(counts).nan_to_num(0)]
+def added(counts: Tensor, groups: list[int]) -> Tensor:
+    """Rows of one group added up."""
+    rows = counts.new_zeros(max(groups) + 1, counts.shape[1])
+    return rows.index_add(0, torch.tensor(groups), counts)
 
 
-true_iou, iou_without_nan = of_parts(lambda both, r, c: both / (r + c - both))
+def merged(counts: Tensor, groups: list[int]) -> Tensor:
+    return added(added(counts, groups).T, groups).T
 
-iou = by_cases(
+
+def written(counts: Tensor, groups: list[int]) -> Tensor:
+    """What assignment does: the last number of each cell is left."""
+    result = counts.new_zeros(max(groups) + 1, max(groups) + 1)
+    for i, t in enumerate(groups):
+        for j, p in enumerate(groups):
+            result[t, p] = counts[i, j]
+    return result
+
+
+def sizes(groups: list[int]) -> Tensor:
+    return torch.tensor(groups).bincount().double()
+
+
+merge = by_cases(
     cases=[
         (
             torch.tensor(
                 [
-                    [50, 3, 7, 0, 0],
-                    [11, 20, 4, 0, 1],
-                    [2, 0, 30, 0, 2],
-                    [0, 0, 0, 0, 0],
-                    [0, 0, 0, 0, 0],
+                    [50, 3, 7, 0, 5],
+                    [11, 20, 4, 6, 1],
+                    [2, 8, 30, 0, 2],
+                    [9, 0, 1, 40, 13],
+                    [4, 0, 2, 12, 60],
                 ]
             ),
+            [0, 1, 1, 2, 0],
         )
-    ],  # class 3 occurs nowhere, class 4 is predicted only
-    true=true_iou,
-    form=lambda said, wanted: (
-        "Your function returns one number. Return the IoU of each class, "
-        "without taking the mean."
-        if isinstance(said, float) or getattr(said, "ndim", None) == 0
-        else None
-    ),
+    ],
+    true=merged,
     mistakes={
-        "Your function divides by the sum of row and column. Both contain the "
-        "diagonal, so the sum holds it twice; subtract it once.": (
-            of_parts(lambda both, r, c: both / (r + c))
+        "The rows and columns of your matrix are swapped. The truth belongs "
+        "in the rows, as in the matrix that you were given.": (
+            lambda c, g: merged(c, g).T
         ),
-        "This is Dice, twice the diagonal divided by row plus column. In IoU "
-        "the diagonal counts once, above and below the line.": (
-            of_parts(lambda both, r, c: 2 * both / (r + c))
+        "Your function merges the rows only. A pixel's prediction also "
+        "belongs to a group, so merge the columns in the same way.": added,
+        "Your function merges the columns only. A pixel's true class also "
+        "belongs to a group, so merge the rows in the same way.": (
+            lambda c, g: added(c.T, g).T
         ),
-        "Your function divides by the row, which holds all pixels that truly "
-        "belong to the class. This is recall; the union also contains the "
-        "false alarms.": of_parts(lambda both, r, c: both / r),
-        "Your function divides by the column, which holds all pixels that "
-        "were predicted as the class. This is precision; the union also "
-        "contains the missed pixels.": of_parts(lambda both, r, c: both / c),
-        "Your function subtracts the diagonal twice. Pixels that are in both "
-        "belong to the union too, so subtract them once.": (
-            of_parts(lambda both, r, c: both / (r + c - 2 * both))
+        "Each cell of your matrix holds only the last of the numbers that "
+        "belong there. Add them up; `result[t, p] += n` with whole tensors "
+        "does not, as equal indices are written once.": written,
+        "Your function leaves out the mistakes inside a group. A pixel of one "
+        "class taken for another of its group is correct now, so it belongs "
+        "on the diagonal.": (
+            lambda c, g: (
+                merged(c, g)
+                - merged(c, g).diag().diag()
+                + merged(c.diag().diag(), g)
+            )
         ),
-        "Your function divides by all pixels of all classes. The union of a "
-        "class holds only the pixels of its row and of its column.": (
-            of_parts(lambda both, r, c: both / r.sum())
-        ),
-        "Your function gives 0 to a class that occurs nowhere. Such a class "
-        "has no IoU: let 0 / 0 stay nan, so that a mean can leave it out.": (
-            iou_without_nan
-        ),
-        "Your function gives 1 to a class that occurs nowhere; a small number "
-        "added to both sides of the division does this, too. Such a class has "
-        "no IoU: let 0 / 0 stay nan, so that a mean can leave it out.": (
-            lambda counts: true_iou(counts).nan_to_num(1)
-        ),
-        "Your function leaves out the class that occurs nowhere, so the "
-        "numbers after it belong to the wrong classes. Keep nan in its "
-        "place.": lambda counts: true_iou(counts)[[0, 1, 2, 4]],
+        "Your function takes means where it should add. Counts of pixels "
+        "add up.": lambda c, g: merged(c, g) / (sizes(g)[:, None] * sizes(g)),
     },
     otherwise=lambda case, wanted, said: (
-        f"For the counts {case[0].tolist()} the first class has an IoU of "
-        f"50 / (60 + 63 - 50) = {wanted[0]:.4f}, but your function returned "
-        f"{said[0]:.4f} for it."
+        f"The {wanted.sum()} pixels of the old matrix must all be in the new "
+        f"one, whose first cell is {wanted[0, 0]}. The numbers in yours add up "
+        f"to {said.sum():g}, and its first cell is {said[0, 0]:g}."
     ),
 )
 
