@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,11 @@ def test_killed_at_random_moments(config, whole, workers):
     assert runs.ends(config) == end
 
 
-def die_in_the_second_save():
+def die_in_the_save_of(step: int) -> None:
     write_whole = checkpoints.write_whole
 
     def dying(path, content):
-        if path.name == "state.json" and ".step-0000004" in str(path):
+        if path.name == "state.json" and f".step-{step:07d}" in str(path):
             os.kill(os.getpid(), signal.SIGKILL)
         write_whole(path, content)
 
@@ -54,9 +55,12 @@ def die_in_the_second_save():
 
 
 @needs_signals
-def test_killed_in_the_middle_of_a_save(config, whole):
-    assert not run(config, prepare=die_in_the_second_save)
-    assert runs.checkpoints(config) == [".step-0000004", "step-0000002"]
+@pytest.mark.parametrize("step", [4, 8])
+def test_killed_in_the_middle_of_a_save(config, whole, step):
+    """Before the first row of metrics.csv, and after three."""
+    assert not run(config, prepare=partial(die_in_the_save_of, step))
+    before = f"step-{step - 2:07d}"
+    assert runs.checkpoints(config) == [f".step-{step:07d}", before]
     assert run(config, resume=True)
     assert runs.ends(config) == whole[1]
     assert runs.checkpoints(config) == ["step-0000010"]
@@ -109,7 +113,7 @@ def test_accumulation_resumes_too(config):
     config = replace(config, accumulation=2, batch_size=2)
     assert run(config)
     other = replace(config, output=config.output + "2")
-    assert not run(other, prepare=die_in_the_second_save)
+    assert not run(other, prepare=partial(die_in_the_save_of, 4))
     assert run(other, resume=True)
     assert runs.ends(other) == runs.ends(config)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import runs
 import torch
-from runs import needs_signals, run, run_in_two
+from runs import needs_signals, run_in_two
 
 from segformer_tutorial.data import read_folder
 from segformer_tutorial.data.batches import StepSampler
 from segformer_tutorial.evaluate import evaluate
-from segformer_tutorial.train import loop, newest_checkpoint
+from segformer_tutorial.train import loop, newest_checkpoint, samples, train
 from segformer_tutorial.train.processes import to_device
 from segformer_tutorial.train.run import set_up
 from segformer_tutorial.train.state import RunState
@@ -61,12 +61,20 @@ def test_a_slow_process_is_waited_for(config):
     assert runs.checkpoints(config) == ["step-0000002"]
 
 
-def test_other_numbers_of_processes_share_the_samples(config):
+def test_other_numbers_of_processes_share_the_samples(config, monkeypatch):
     """Two processes see 8 of 5 samples, one goes on with the ninth."""
+    first = []
+
+    def sampler(*arguments, **options):
+        first.append(options["first"])
+        return StepSampler(*arguments, **options)
+
     assert run_in_two(config) == [0, 0]
-    more = replace(config, steps=4)
-    assert run(more, resume=True)
-    epochs = [float(row["epoch"]) for row in runs.rows(more)]
+    monkeypatch.setattr(samples, "StepSampler", sampler)
+    config = replace(config, steps=4)
+    train(config, resume=True, progress=False)
+    assert first == [8]
+    epochs = [float(row["epoch"]) for row in runs.rows(config)]
     assert epochs == [0.8, 1.6, 2.0, 2.4]
     path = newest_checkpoint(Path(config.output)) / "state.json"
     assert RunState.from_json(path.read_text()).seen == 12
