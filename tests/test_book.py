@@ -71,6 +71,7 @@ def test_contents_and_files_agree():
 
 def test_the_tables_of_chapters_are_fresh():
     assert list(contents.stale(ROOT, write=False)) == []
+    assert list(contents.stale_picture(ROOT, write=False)) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

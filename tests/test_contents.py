@@ -1,5 +1,7 @@
 """The tables of chapters: made from _toc.yml and from what the chapters say."""
 
+import base64
+
 import nbformat
 import pytest
 
@@ -111,3 +113,19 @@ def test_marks_that_are_gone_are_missed(small_book):
     (small_book / "README.md").write_text("no marks")
     with pytest.raises(ValueError, match="no <!-- chapters -->"):
         contents.main([])
+
+
+def test_the_first_picture_of_the_book_becomes_a_file(small_book, capsys):
+    path = small_book / "book/02_b.ipynb"
+    notebook = notebooks.read(path)
+    data = {"image/png": base64.b64encode(b"a street").decode()}
+    output = nbformat.v4.new_output("display_data", data=data)
+    notebook.cells.append(nbformat.v4.new_code_cell("show", outputs=[output]))
+    notebooks.write(notebook, path)
+    assert contents.main([]) == 0
+    assert (small_book / contents.PICTURE).read_bytes() == b"a street"
+    assert contents.main(["--check"]) == 0
+    (small_book / contents.PICTURE).write_bytes(b"another")
+    capsys.readouterr()
+    assert contents.main(["--check"]) == 1
+    assert f"{contents.PICTURE}: stale" in capsys.readouterr().out

@@ -6,10 +6,12 @@
 A chapter says its title in the first heading of its notebook and its question
 in the line in italics below. README.md and book/intro.md show both between
 marks, in the order of _toc.yml; intro.md also says which torch printed the
-numbers.
+numbers. Both also show what the trained model makes of a street: the picture
+that the first notebook with one stores, as a file of its own.
 """
 
 import argparse
+import base64
 import re
 import sys
 from collections import Counter
@@ -22,6 +24,7 @@ import notebooks
 import pinned
 
 HEAD = "| chapter | the question |\n|---|---|\n"
+PICTURE = "book/figures/result.png"
 TITLE = re.compile(r"# (?P<title>.+)\n+\*(?P<question>[^*\n]+)\*\n")
 
 
@@ -107,7 +110,7 @@ def filled(text: str, marks: dict[str, str]) -> str:
 
 
 def stale(root: Path, *, write: bool) -> Iterator[str]:
-    """Yield a message for each file that is not as it would be written."""
+    """Yield a message for each page that is not as it would be written."""
     for name, marks in parts(root).items():
         path = root / name
         old = path.read_text(encoding="utf-8")
@@ -118,6 +121,28 @@ def stale(root: Path, *, write: bool) -> Iterator[str]:
                 path.write_text(new, encoding="utf-8", newline="\n")
 
 
+def picture(root: Path) -> bytes | None:
+    """Return the first picture that a notebook stores, in the book's order."""
+    for name in listed(root):
+        path = root / f"{name}.ipynb"
+        for cell in notebooks.read(path).cells if path.exists() else ():
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output.data["image/png"])
+    return None
+
+
+def stale_picture(root: Path, *, write: bool) -> Iterator[str]:
+    """Yield a message if the picture's file is not what the notebook shows."""
+    path, new = root / PICTURE, picture(root)
+    old = path.read_bytes() if path.exists() else None
+    if new is not None and new != old:
+        yield f"{PICTURE}: {'written' if write else 'stale; run `make fix`'}"
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(new)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write, or check and return 1 if something is stale."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -126,7 +151,11 @@ def main(arguments: list[str] | None = None) -> int:
     messages = list(faults(notebooks.ROOT))
     bad = bool(messages)
     if not bad:
-        messages = list(stale(notebooks.ROOT, write=not options.check))
+        write = not options.check
+        messages = [
+            *stale(notebooks.ROOT, write=write),
+            *stale_picture(notebooks.ROOT, write=write),
+        ]
         bad = options.check and bool(messages)
     for message in messages:
         print(message)
