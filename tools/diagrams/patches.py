@@ -181,7 +181,7 @@ def layer_norm_channels() -> Drawing:
         "standard deviation; positions do not mix.",
     )
     d.text(24, 26, "a feature map", "start bold")
-    d.text(140, 26, "b h w c", "start mono muted")
+    d.text(150, 26, "b h w c", "start mono muted")
     rows, columns, cell, x0, y0 = 6, 8, 20, 40, 42
     d.grid(x0, y0, rows, columns, cell)
     d.text(28, y0 + rows * cell / 2 + 5, "h", "mono muted")
