@@ -7,14 +7,11 @@ from .drawing import (
     ACCENT_INK,
     ACCENT_PALE,
     B0,
-    IMAGE,
     INK,
     LINE,
-    RULE,
     WHITE,
     Drawing,
     side,
-    sides,
 )
 
 K, S, P = B0.patch_sizes[0], B0.strides[0], B0.patch_sizes[0] // 2
@@ -30,7 +27,7 @@ def patches_overlap() -> Drawing:
         444,
         "Patches that touch, and patches that overlap",
         f"Two grids of {pixels} x {pixels} pixels, each with {tokens} x "
-        f"{tokens} dots for the middles of its windows. On the left the "
+        f"{tokens} dots for the centres of its windows. On the left the "
         f"windows, cut as in ViT, {S} x {S} pixels at a stride of {S}, lie "
         "side by side and share nothing. On the right SegFormer's windows, "
         f"{K} x {K} pixels at a stride of {S}, share {K - S} pixels with each "
@@ -84,7 +81,7 @@ def patches_overlap() -> Drawing:
         else:
             d.text(edge, strip + 74, "no pixel is shared", "start")
     d.circle(30, 426, 3.5, INK)
-    words = f"the middle of a window: {tokens * tokens} tokens in both"
+    words = f"the centre of a window: {tokens * tokens} tokens in both"
     d.text(42, 431, words, "start")
     return d
 
@@ -161,45 +158,6 @@ def strip(
     d.area(x, y, width, 24, "none", stroke=ACCENT_INK)
 
 
-def patch_sizes() -> Drawing:
-    """Kernel, stride and padding of the four steps, and two images' sides."""
-    chains = [[n, *sides(n)] for n in (IMAGE, 250)]
-    words = [" to ".join(map(str, chain)) for chain in chains]
-    d = Drawing(
-        490,
-        466,
-        "Four patch steps and the sides that they give",
-        "The rule: the new side is floor((n + 2P - K) / S) + 1. With K, S, P "
-        "= 7, 4, 3 in the first step and 3, 2, 1 in the other three, a side "
-        f"goes from {words[0]}, and from {words[1]}.",
-    )
-    d.text(245, 30, "new side = ⌊(n + 2P − K) / S⌋ + 1", "bold", size=17)
-    columns, pitch = (16, 38, 60), 92
-    for x, letter in zip(columns, "KSP", strict=True):
-        d.text(x, 66, letter, "start bold mono")
-    for x in (86, 288):
-        d.down(x, 52, 450, arrow=False, stroke=RULE)
-    steps = [
-        (k, s, k // 2) for k, s in zip(B0.patch_sizes, B0.strides, strict=True)
-    ]
-    for x, chain in zip((96, 296), chains, strict=True):
-        for i, m in enumerate(chain):
-            y = 66 + i * pitch
-            d.text(x, y, str(m), "start bold", size=16)
-            d.area(x + 40, y - 13, m * 132 / IMAGE, 15, ACCENT, width=1.5)
-            if i == len(steps):
-                break
-            k, s, p = steps[i]
-            assert chain[i + 1] == side(m, k, s, p)
-            d.down(x + 8, y + 12, y + pitch - 18)
-            words = f"⌊({m} + {2 * p} − {k}) / {s}⌋ + 1"
-            d.text(x + 20, y + 43, words, "start small muted")
-    for i, step in enumerate(steps):
-        for x, number in zip(columns, step, strict=True):
-            d.text(x, 109 + i * pitch, str(number), "start mono", size=16)
-    return d
-
-
 def layer_norm_channels() -> Drawing:
     """One token's channels before and after LayerNorm."""
     c = B0.dims[0]
@@ -222,8 +180,8 @@ def layer_norm_channels() -> Drawing:
         f"{std:.1f}, after it 0 and 1. Each position uses its own mean and "
         "standard deviation; positions do not mix.",
     )
-    d.text(24, 26, "a map", "start bold")
-    d.text(84, 26, "b h w c", "start mono muted")
+    d.text(24, 26, "a feature map", "start bold")
+    d.text(150, 26, "b h w c", "start mono muted")
     rows, columns, cell, x0, y0 = 6, 8, 20, 40, 42
     d.grid(x0, y0, rows, columns, cell)
     d.text(28, y0 + rows * cell / 2 + 5, "h", "mono muted")
@@ -236,7 +194,7 @@ def layer_norm_channels() -> Drawing:
     d.lines(cx, 26, f"the c = {c} numbers of one", "token, before")
     d.across(tx + cell, cx - 8, ty + cell / 2)
     bars(d, cx, zero, before, mean)
-    words = f"mean {mean:.1f} (dashed), dev. {std:.1f}"
+    words = f"mean {mean:.1f} (dashed), std {std:.1f}"
     d.text(cx, zero + 44, words, "start muted")
 
     d.down(cx + 20, zero + 54, zero + 102)
@@ -244,7 +202,7 @@ def layer_norm_channels() -> Drawing:
     zero = 318
     d.text(cx, zero - 50, "after", "start")
     bars(d, cx, zero, after, 0)
-    d.text(cx, zero + 64, "mean 0, deviation 1", "start muted")
+    d.text(cx, zero + 64, "mean 0, std 1", "start muted")
     d.lines(
         *(24, 246),
         "Each position has",
@@ -279,6 +237,5 @@ def bars(
 DRAWINGS = {
     "patches_overlap": patches_overlap,
     "unfold_linear": unfold_linear,
-    "patch_sizes": patch_sizes,
     "layer_norm_channels": layer_norm_channels,
 }

@@ -87,8 +87,8 @@ kernel = by_cases(
         ),
     },
     otherwise=lambda case, wanted, said: (
-        "The small kernel is at the correct place, but the rest of the large "
-        "one must be zero."
+        "The small kernel is in the correct position, but the rest of the "
+        "large one must be zero."
         if torch.equal(said[:, :, 3:, 3:].to(case[0].dtype), case[0])
         else "The large kernel gives other tokens than the small one. Which "
         "of its 49 weights meet the pixels of the patch?"
