@@ -21,7 +21,7 @@ def visible(i, n, k):
 
 
 def layers(rows, columns, k):
-    """Let the news spread until every place has it."""
+    """Let the zeros spread until every position has met one."""
     reach, met, n = k // 2, set(), 0
     every = {(y, x) for y in range(rows) for x in range(columns)}
     span = range(-reach, reach + 1)
