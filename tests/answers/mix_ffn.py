@@ -4,34 +4,24 @@ Nothing here is shared with the checkers' own formulas.
 """
 
 import torch
-from torch import nn
+import torch.nn.functional as F
 
 
-def count(*layers):
-    return sum(p.numel() for layer in layers for p in layer.parameters())
+def inside(y, x, h, w, k):
+    """Let a convolution of ones count."""
+    counts = F.conv2d(
+        torch.ones(1, 1, h, w), torch.ones(1, 1, k, k), padding=k // 2
+    )
+    return int(counts[0, 0, y, x])
 
 
-def parameters(
-    dim, ratio, *, groups=True, bias=(1, 1, 1), first=None, size=(3, 3)
-):
-    """Build the layers and count: nothing is shared with the formula."""
-    hidden, first = dim * ratio, first or dim * ratio
-    with torch.device("meta"):
-        return count(
-            nn.Linear(dim, first, bias=bool(bias[0])),
-            nn.Conv2d(
-                first,
-                hidden,
-                size,
-                groups=first if groups else 1,
-                bias=bool(bias[1]),
-            ),
-            nn.Linear(hidden, dim, bias=bool(bias[2])),
-        )
+def visible(i, n, k):
+    """The positions of one direction that a window sees."""
+    return [j for j in range(i - k // 2, i + k // 2 + 1) if 0 <= j < n]
 
 
 def layers(rows, columns, k):
-    """Let the news spread until every place has it."""
+    """Let the zeros spread until every position has met one."""
     reach, met, n = k // 2, set(), 0
     every = {(y, x) for y in range(rows) for x in range(columns)}
     span = range(-reach, reach + 1)
@@ -70,27 +60,29 @@ def ordinary(hidden):
 NINE = [(y, x) for y in range(3) for x in range(3)]
 
 RIGHT: dict = {
-    "parameters": parameters,
+    "inside": inside,
     "layers": layers,
     "plain": kernel((1, 1)),
 }
 WRONG: list = [
-    ("parameters", lambda d, r: parameters(d, r, bias=(0, 0, 0)),
-     "biases are missing"),
-    ("parameters", lambda d, r: parameters(d, r, bias=(1, 0, 1)),
-     "so has the convolution"),
-    ("parameters", lambda d, r: parameters(d, r, bias=(0, 1, 1)),
-     "so has the convolution"),
-    ("parameters", lambda d, r: parameters(d, r, bias=(1, 1, 0)),
-     "second linear layer is missing"),
-    ("parameters", lambda d, r: parameters(d, r, bias=(1, 1, 0)) + d * r,
-     "dim outputs"),
-    ("parameters", lambda d, r: parameters(d, r, groups=False), "each pair"),
-    ("parameters", lambda d, r: parameters(d, r, first=d), "widens inside"),
-    ("parameters", lambda d, r: parameters(d, r, size=(3, 1)), "three weights"),
-    ("parameters", lambda d, r: count(nn.Linear(d, d * r), nn.Linear(d * r, d)),
-     "plain FFN"),
-    ("parameters", lambda d, r: 35_648, "For dim 32 and expansion ratio 4"),
+    ("inside", lambda y, x, h, w, k: inside(y, x, 2 * h + k, 2 * w + k, k),
+     "top and at the left only"),
+    ("inside", lambda y, x, h, w, k: inside(
+        min(y, h - 1 - y), min(x, w - 1 - x), h + k, w + k, k),
+     "nearer border only"),
+    ("inside", lambda y, x, h, w, k: inside(y, x, h, w, 3),
+     "larger kernel reaches"),
+    ("inside", lambda y, x, h, w, k: inside(y, x, h, w, 2 * k - 1),
+     "not kernel_size - 1"),
+    ("inside", lambda y, x, h, w, k: len(visible(y, h, k) + visible(x, w, k)),
+     "their product"),
+    ("inside", lambda y, x, h, w, k: k**2 - inside(y, x, h, w, k), "zeros"),
+    ("inside", lambda y, x, h, w, k:
+        len(visible(y, h, k)[1:]) * len(visible(x, w, k)[1:]),
+     "position itself is missing"),
+    ("inside", lambda y, x, h, w, k: k * k, "whole window"),
+    ("inside", lambda y, x, h, w, k: inside(x, y, w, h, k) + 1,
+     "Around row 0 and column 0"),
     ("layers", lambda h, w, k: layers(max(h, w), max(h, w), k), "longer"),
     ("layers", lambda h, w, k: layers(2 * min(h, w), 2 * max(h, w), k),
      "meet in the middle"),

@@ -90,20 +90,20 @@ def padding_modes() -> Drawing:
 def mix_ffn() -> Drawing:
     """The four steps, and what each of them mixes."""
     steps = (
-        ("Linear", "c → 4c", "channels meet,", "each place alone"),
-        ("conv 3 × 3", "depthwise", "nine places meet,", "each channel alone"),
+        ("Linear", "c → 4c", "channels meet,", "each token alone"),
+        ("conv 3 × 3", "depthwise", "nine tokens meet,", "each channel alone"),
         ("GELU", "", "each number", "alone"),
-        ("Linear", "4c → c", "channels meet,", "each place alone"),
+        ("Linear", "4c → c", "channels meet,", "each token alone"),
     )
     assert RATIO == 4
     d = Drawing(
         490,
         508,
         "Mix-FFN: two linear layers with a depthwise convolution between",
-        "From top to bottom. A map b h w c goes through a Linear from c to 4c "
-        "channels, where the channels of a place meet and each place is "
-        "alone; a depthwise 3 x 3 convolution with zeros around the map, "
-        "where nine places meet and each channel is alone; GELU, which "
+        "From top to bottom. A feature map b h w c goes through a Linear from "
+        "c to 4c channels, where the channels of a token meet and each token "
+        "is alone; a depthwise 3 x 3 convolution with zeros around the map, "
+        "where nine tokens meet and each channel is alone; GELU, which "
         "treats each number alone; and a Linear from 4c to c channels. "
         "Between the linear layers the map is b h w 4c, at the end b h w c. "
         "Beside each step stands a small drawing of the numbers that go into "

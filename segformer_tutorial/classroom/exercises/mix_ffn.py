@@ -8,50 +8,68 @@ from torch import Tensor
 from .checking import by_cases, by_parts, shown
 
 
-def count(dim, ratio, *, biases=2, last_bias=1, weights=9, first=None):
-    """Parameters; `biases` are those of the wide channels."""
-    hidden, first = dim * ratio, first or dim * ratio
-    matrices = dim * first + hidden * dim
-    return matrices + (weights + biases) * hidden + last_bias * dim
+def window(row, column, rows, columns, kernel_size, *, reach=None):
+    """Pixels of a window inside the picture: its height and its width."""
+    reach = kernel_size // 2 if reach is None else reach
+    return tuple(
+        min(i, reach) + 1 + min(n - 1 - i, reach)
+        for i, n in ((row, rows), (column, columns))
+    )
 
 
-def widened_inside(dim, ratio):
-    """The first layer is dim x dim, so its bias has dim numbers."""
-    return count(dim, ratio, first=dim) + dim - dim * ratio
+def area(*case, **options) -> int:
+    height, width = window(*case, **options)
+    return height * width
 
 
-parameters = by_cases(
-    cases=[(64, 4), (32, 4), (160, 8), (7, 3)],
-    true=count,
+def far_side_uncut(y, x, h, w, k):
+    """The window is cut at the top and at the left only."""
+    return area(y, x, y + k, x + k, k)
+
+
+def one_side_cut(y, x, h, w, k):
+    """In each direction the window is cut at the nearer border only."""
+    return far_side_uncut(min(y, h - 1 - y), min(x, w - 1 - x), h, w, k)
+
+
+inside = by_cases(
+    cases=[
+        (0, 0, 6, 6, 3),
+        (0, 3, 6, 6, 3),
+        (3, 3, 6, 6, 3),
+        (5, 5, 6, 6, 3),
+        (1, 8, 9, 20, 5),
+        (6, 0, 12, 7, 7),
+        (1, 9, 3, 20, 7),
+    ],
+    true=area,
     mistakes={
-        "The biases are missing. Each of the three layers has one, with a "
-        "number for each output channel.": (
-            lambda *case: count(*case, biases=0, last_bias=0)
+        "Your function cuts the window at the top and at the left only. It "
+        "also reaches beyond the picture at the bottom and at the right.": (
+            far_side_uncut
         ),
-        "One bias of the wide channels is missing. The first layer has one, "
-        "and so has the convolution.": lambda *case: count(*case, biases=1),
-        "The bias of the second linear layer is missing.": (
-            lambda *case: count(*case, last_bias=0)
+        "Your function cuts the window at the nearer border only. In a small "
+        "picture a large window reaches beyond both.": one_side_cut,
+        "Your function is correct for a kernel of 3 × 3. A larger kernel "
+        "reaches further.": lambda *case: area(*case, reach=1),
+        "A window reaches kernel_size // 2 positions to either side, not "
+        "kernel_size - 1.": lambda *case: area(*case, reach=case[4] - 1),
+        "Your function adds the height and the width of what lies inside. "
+        "The number of pixels is their product.": (
+            lambda *case: sum(window(*case))
         ),
-        "The bias of the second linear layer is too long. The layer has dim "
-        "outputs, so its bias has dim numbers.": (
-            lambda *case: count(*case, biases=3, last_bias=0)
+        "Your function counts the zeros of the window, but the question is "
+        "for its pixels.": lambda *case: case[4] ** 2 - area(*case),
+        "The position itself is missing: in each direction the window has "
+        "pixels on either side and one in the middle.": (
+            lambda *case: (window(*case)[0] - 1) * (window(*case)[1] - 1)
         ),
-        "Your convolution has a kernel for each pair of channels. A depthwise "
-        "convolution has a single kernel for each channel.": (
-            lambda dim, ratio: count(dim, ratio, weights=9 * dim * ratio)
-        ),
-        "Your function counts the version that widens inside the convolution, "
-        "with a first linear layer of dim x dim. Here the first layer "
-        "widens.": widened_inside,
-        "Your function counts three weights for a kernel of 3 × 3, which has "
-        "nine.": lambda *case: count(*case, weights=3),
-        "Your function counts a plain FFN: the convolution is missing.": (
-            lambda *case: count(*case, weights=0, biases=1)
-        ),
+        "Your function counts the whole window, also what lies outside the "
+        "picture.": lambda *case: case[4] ** 2,
     },
-    otherwise="For dim {0} and expansion ratio {1} there are {wanted} "
-    "parameters, but your function returned {said}.",
+    otherwise="Around row {0} and column {1} of {2} × {3} pixels, a window "
+    "with kernel size {4} has {wanted} pixels inside, but your function "
+    "returned {said}.",
 )
 
 
