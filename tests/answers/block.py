@@ -38,26 +38,19 @@ def at_least_one(rates):
     return survival(rates)[0], result
 
 
-def drop(mask_shape, keep=lambda p: 1 - p, scale=lambda p: 1 - p):
-    def answer(x, p):
-        mask = torch.rand(mask_shape(x)) < keep(p)
-        return x * mask / scale(p)
+def scale(weight_by, bias_by=None):
+    def answer(weight, bias, p):
+        both = [weight_by(p), (bias_by or weight_by)(p)]
+        return [
+            torch.einsum(", ...", torch.tensor(x), y)
+            for x, y in zip(both, (weight, bias), strict=True)
+        ]
 
     return answer
 
 
-def sample(x):
-    return len(x), *[1] * (x.ndim - 1)
-
-
-def in_place(x, p):
-    x *= (torch.rand(sample(x)) < 1 - p) / (1 - p)
-    return x
-
-
-def always_scaled(x, p):
-    """As if a tenth were dropped where nothing is."""
-    return drop(sample)(x, p) if p else x / 0.9
+def kept(p):
+    return 1.0 - p
 
 
 def zero(*names):
@@ -89,7 +82,7 @@ LAST = ("attn.proj.weight", "attn.proj.bias", "ffn.fc2.weight", "ffn.fc2.bias")
 
 RIGHT = {
     "survival": survival,
-    "drop_path": drop(sample),
+    "rescale": scale(kept),
     "identity": zero(*LAST),
 }
 WRONG = [
@@ -102,21 +95,13 @@ WRONG = [
     ("survival", at_least_one, "at least one"),
     ("survival", lambda r: (1, 1), "3.8 branches"),
     ("survival", lambda r: 3.8, "should be 2 numbers"),
-    ("drop_path", drop(sample, scale=lambda p: 1), "does not scale"),
-    ("drop_path", drop(sample, scale=lambda p: 1 / (1 - p)),
-     "multiplies the samples"),
-    ("drop_path", drop(sample, scale=lambda p: p),
-     "divides the samples that are kept by p"),
-    ("drop_path", drop(sample, scale=lambda p: 0.5), "scaled by 1.25"),
-    ("drop_path", drop(lambda x: x.shape), "That is dropout"),
-    ("drop_path", drop(lambda x: (*x.shape[:-1], 1)), "That is dropout"),
-    ("drop_path", drop(lambda x: (1,) * x.ndim), "together"),
-    ("drop_path", drop(sample, keep=lambda p: p), "not of keeping"),
-    ("drop_path", drop(sample, keep=lambda p: 0.5), "a share of 0.8"),
-    ("drop_path", drop(lambda x: (len(x), 1, 1)), "as many dimensions"),
-    ("drop_path", in_place, "input itself"),
-    ("drop_path", always_scaled, "At p = 0 nothing"),
-    ("drop_path", lambda x, p: x[0], "a tensor of shape (2000, 3, 5)"),
+    ("rescale", scale(lambda p: 1 / (1 - p)), "divides the weight"),
+    ("rescale", scale(lambda p: 1.0), "leaves the weight unchanged"),
+    ("rescale", scale(lambda p: p), "multiplies the weight by p"),
+    ("rescale", scale(lambda p: 0.5), "the weight must make ours"),
+    ("rescale", scale(kept, lambda p: 1.0), "leaves the bias"),
+    ("rescale", scale(kept, lambda p: p), "the bias must make ours"),
+    ("rescale", lambda w, b, p: (1 - p) * w, "weight and bias"),
     ("identity", zero("attn.proj.weight", "ffn.fc2.weight"), "biases are not"),
     ("identity", zero("attn.proj.weight", "attn.proj.bias"), "Mix-FFN still"),
     ("identity", zero("ffn.fc2.weight", "ffn.fc2.bias"), "attention still"),

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from math import prod
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...encoder import TransformerBlock
-from .checking import Exercise, ask, by_cases, closely, shown
+from .checking import Exercise, ask, by_cases, by_parts, closely, shown
 
 
 def branches(mean: Callable, every: Callable) -> Callable:
@@ -46,90 +46,48 @@ survival = by_cases(
 )
 
 
-@Exercise
-def drop_path(answer: Callable) -> str | None:
-    """Stochastic depth: one mask for each sample, kept samples scaled."""
-    p = 0.2
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(2000, 3, 5, generator=generator) + 0.5
-    before = x.clone()
-    out = ask(lambda: answer(x, p))
-    if not isinstance(out, Tensor) or out.shape != x.shape:
-        return (
-            f"Your function should return a tensor of shape {tuple(x.shape)} "
-            f"here, but it returned {shown(out)}."
-        )
-    if not torch.equal(x, before):
-        return "Your function changes the input itself. Return a new tensor."
-    factors = (out / before).flatten(1)
-    return (
-        wrong_mask(factors != 0, p)
-        or wrong_scale(factors[factors != 0], 1 - p)
-        or wrong_elsewhere(answer)
-    )
+def times(i: int, by: Callable) -> Callable:
+    """A rule: the argument `i`, a weight or a bias, multiplied by `by(p)`."""
+    return lambda *case: by(case[2]) * case[i]
 
 
-def wrong_mask(kept: Tensor, p: float) -> str | None:
-    if (kept != kept[:, :1]).any():
-        return (
-            "Within a sample your function drops some values and keeps "
-            "others. That is dropout; stochastic depth drops the whole branch "
-            "of a sample."
-        )
-    share = kept.float().mean().item()
-    if share in (0, 1):
-        return (
-            "Your function drops or keeps all samples of a batch together. "
-            "Draw one number for each sample."
-        )
-    if abs(share - p) < 0.08:
-        return "p is the probability of dropping a branch, not of keeping it."
-    if abs(share - (1 - p)) > 0.08:
-        return (
-            f"At p = {p} a share of {1 - p:g} of the samples should be kept, "
-            f"but your function keeps {share:.2f}."
-        )
-    return None
+FOLLOW = (
+    "Follow a branch through both networks, once in training and once at "
+    "inference: the {} must make ours 1 - p times theirs."
+)
 
-
-def wrong_scale(factors: Tensor, keep: float) -> str | None:
-    scale = factors.mean().item()
-    if (factors - scale).abs().max() > 1e-3:
-        return "The samples that are kept must all be scaled by one number."
-    scales = {
-        1: "Your function does not scale the samples that are kept. In "
-        "evaluation mode every sample gets the branch, in training only a "
-        "share of them, so the mean would shrink.",
-        keep: "Your function multiplies the samples that are kept by 1 - p. "
-        "To keep the mean they have to be divided by it.",
-        1 / (1 - keep): "Your function divides the samples that are kept by p, "
-        "but the share that is kept is 1 - p.",
-        1 / keep: None,
-    }
-    for known, words in scales.items():
-        if abs(scale - known) < 1e-3:
-            return words
-    return (
-        f"At p = {1 - keep:g} the samples that are kept should be scaled by "
-        f"{1 / keep:g}, but your function scales them by {scale:.4g}."
-    )
-
-
-def wrong_elsewhere(answer: Callable) -> str | None:
-    for shape in ((64, 7), (64, 2, 3, 4)):
-        try:
-            out = ask(answer, torch.ones(shape), 0.5)
-        except (RuntimeError, IndexError, ValueError) as error:
-            return f"For x of shape {shape} your function fails: {error}"
-        if out.shape != shape:
-            return (
-                "The mask needs as many dimensions as x: from shape "
-                f"{shape} your function made {tuple(out.shape)}."
-            )
-    x = torch.ones(50, 2, 3)
-    if not torch.equal(ask(answer, x, 0.0), x):
-        return "At p = 0 nothing may be dropped or scaled."
-    return None
+rescale = by_parts(
+    [
+        (torch.tensor([[1.0, -2.0], [3.0, 0.5]]), torch.tensor([2.0, -1.0]), p)
+        for p in (0.1, 0.2)
+    ],
+    weight={
+        "true": times(0, lambda p: 1 - p),
+        "mistakes": {
+            "Your function divides the weight by 1 - p. Our block already "
+            "divides in training, so the weight has to undo this.": (
+                times(0, lambda p: 1 / (1 - p))
+            ),
+            "Your function leaves the weight unchanged. In training our block "
+            "divides the branch, and the original one does not.": (
+                times(0, lambda p: 1)
+            ),
+            "Your function multiplies the weight by p, which is the "
+            "probability of dropping. The original branch is multiplied by "
+            "1 - p at inference.": times(0, lambda p: p),
+        },
+        "otherwise": FOLLOW.format("weight"),
+    },
+    bias={
+        "true": times(1, lambda p: 1 - p),
+        "mistakes": {
+            "The weight is correct, but your function leaves the bias "
+            "unchanged. The bias is part of the branch and is scaled with "
+            "it.": times(1, lambda p: 1),
+        },
+        "otherwise": FOLLOW.format("bias"),
+    },
+)
 
 
 @Exercise
