@@ -190,6 +190,8 @@ def test_more_steps(config, capsys):
     assert float(rows["6"]["lr"]) == config.lr * (1 - 5 / 8)
     with pytest.raises(TrainError, match="has made 8 steps.* after 6"):
         train(replace(config, steps=6), resume=True, progress=False)
+    written = read_config(Path(config.output) / "config.json")
+    assert written["steps"] == 8  # the run can still go on
 
 
 def test_a_checkpoint_by_minutes(config, monkeypatch):
