@@ -124,6 +124,11 @@ CHOICES = {
 }
 
 
+def augmentations(text: str) -> list[str]:
+    """The names in the text, which none or nothing stands for."""
+    return [] if text in ("", "none") else text.split(",")
+
+
 def model_config(
     model: str | dict, num_classes: int, *, channels: int = 3
 ) -> SegFormerConfig:
