@@ -39,6 +39,10 @@ def test_learns(config):
     )
 
 
+def test_no_augmentation(config):
+    train(replace(config, steps=1, augment="none"), progress=False)
+
+
 def test_files_know_their_task(config):
     config = replace(config, steps=1, short_side=32, mean=(9.0, 8.0, 7.0))
     train(config, progress=False)
