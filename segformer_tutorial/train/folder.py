@@ -30,7 +30,6 @@ def open_folder(config: TrainConfig, *, resume: bool) -> Path | None:
     one without a checkpoint or with other settings.
     """
     output = Path(config.output)
-    path = output / "config.json"
     start = newest_checkpoint(output)
     if resume:
         if start is None:
@@ -38,7 +37,7 @@ def open_folder(config: TrainConfig, *, resume: bool) -> Path | None:
                 f"{output}: there is no checkpoint to resume from; start the "
                 "run anew, without --resume"
             )
-        check_settings(config, path)
+        check_settings(config, output / "config.json")
     elif start is not None:
         raise TrainError(
             f"{output} holds a run already: go on with --resume {output}, or "
@@ -57,8 +56,13 @@ def open_folder(config: TrainConfig, *, resume: bool) -> Path | None:
         shutil.rmtree(left)
     for left in output.glob(f".{'[0-9a-f]' * 32}.tmp"):
         left.unlink()
-    write_whole(path, json.dumps(asdict(config), indent=2) + "\n")
     return start
+
+
+def write_settings(config: TrainConfig) -> None:
+    """Write config.json, which a later `--resume` reads."""
+    text = json.dumps(asdict(config), indent=2) + "\n"
+    write_whole(Path(config.output) / "config.json", text)
 
 
 def check_settings(config: TrainConfig, path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..data import LabelledImages
 from ..data.batches import seed_of
 from .checkpoints import load_checkpoint
-from .folder import open_folder
+from .folder import open_folder, write_settings
 from .log import Log
 from .processes import make_accelerator, on_main, prepare_for_several
 from .recipe import freeze, parameter_groups
@@ -89,8 +89,10 @@ def set_up(
         torch.manual_seed(seed_of("weights", config.seed))
         with accelerator.main_process_first():
             model = build_model(config, train_set.classes)
-    elif config.freeze_encoder:
-        freeze(model.encoder)
+    else:
+        check_parts(model)
+        if config.freeze_encoder:
+            freeze(model.encoder)
     model.task = task_of_run(config, train_set)
     loss = build_loss(config, train_set)
     model, optimizer, rates = prepare(model, config, accelerator)
@@ -100,6 +102,7 @@ def set_up(
     else:
         state = restore(start, model, optimizer, accelerator)
         check_progress(state, config, accelerator, start)
+    on_main(accelerator, lambda: write_settings(config))
 
     if config.log_with:
         output = Path(config.output)
@@ -135,6 +138,16 @@ def set_up(
     )
 
 
+def check_parts(model: nn.Module) -> None:
+    """Raise TrainError for a model without the two parts of the recipe."""
+    for part in ("encoder", "decoder"):
+        if not isinstance(getattr(model, part, None), nn.Module):
+            raise TrainError(
+                f"the model must have an encoder and a decoder, but "
+                f"{type(model).__name__} has no {part}"
+            )
+
+
 def prepare(
     model: nn.Module, config: TrainConfig, accelerator: "Accelerator"
 ) -> tuple[nn.Module, torch.optim.Optimizer, list[float]]:
@@ -145,12 +158,6 @@ def prepare(
     """
     if accelerator.num_processes > 1:
         model = prepare_for_several(model, accelerator.device)
-    for part in ("encoder", "decoder"):
-        if not isinstance(getattr(model, part, None), nn.Module):
-            raise TrainError(
-                f"the model must have an encoder and a decoder, but "
-                f"{type(model).__name__} has no {part}"
-            )
     groups = parameter_groups(
         model,
         lr=config.lr,
@@ -217,14 +224,11 @@ def check_progress(
         )
 
 
-def for_tracker(config: TrainConfig) -> dict[str, str | int | float | bool]:
+def for_tracker(config: TrainConfig) -> dict[str, str | int | float]:
     """The settings as trackers take them: numbers and strings."""
-    values = asdict(config)
     return {
         name: value
-        if isinstance(value, str | int | float | bool)
-        else ""
-        if value is None
+        if isinstance(value, str | int | float)
         else json.dumps(value)
-        for name, value in values.items()
+        for name, value in asdict(config).items()
     }

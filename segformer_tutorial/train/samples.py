@@ -17,7 +17,7 @@ from ..data import (
 )
 from ..data.batches import Augmented, StepSampler
 from ..data.transforms import train_transform
-from .settings import TrainConfig, TrainError
+from .settings import TrainConfig, TrainError, augmentations
 from .signals import ignore_signals
 from .state import RunState
 
@@ -111,7 +111,7 @@ def training_batches(
     transform = train_transform(
         config.crop_size,
         short_side=config.short_side,
-        augment=[name for name in config.augment.split(",") if name],
+        augment=augmentations(config.augment),
         mean=config.mean,
         std=config.std,
     )

@@ -63,7 +63,7 @@ def settings(data: Path, output: Path) -> TrainConfig:
         steps=10,
         batch_size=3,
         crop_size=32,
-        warmup=2,
+        warmup=0,
         lr=1e-3,
         workers=0,
         device="cpu",

@@ -90,7 +90,7 @@ def test_resuming_says_where(config, capsys):
     ("changes", "words"),
     [
         ({"lr": 5.0}, "lr was 0.001 and cannot become 5.0"),
-        ({"mean": (1, 2, 3)}, r"mean was \[123.675.* become \[1, 2, 3\]"),
+        ({"mean": (1.0,) * 3}, r"mean was \[123.675.* become \[1.0, 1.0"),
         ({"model": "b0"}, "model was {'dims'.* become 'b0'"),
     ],
 )
