@@ -11,55 +11,59 @@ import torch.nn.functional as F
 from segformer_tutorial.train.recipe import segmentation_loss
 
 
-def pixels(scores, labels, void=None):
-    """The loss of each pixel, one by one; `void` is the class of void."""
-    found = []
-    b, _, h, w = scores.shape
-    for i in range(b):
-        for y in range(h):
-            for x in range(w):
-                k = labels[i, y, x].item()
-                if k == 255 and void is None:
-                    continue
-                k = void if k == 255 else k
-                z = [math.exp(s) for s in scores[i, :, y, x].tolist()]
-                found.append(-math.log(z[k] / sum(z)))
+def by_autograd(logits, labels, void=255, divisor=None):
+    """By PyTorch's own loss; pixels of the class `void` are left out."""
+    logits = logits.clone().requires_grad_()
+    total = F.cross_entropy(logits, labels, ignore_index=void, reduction="sum")
+    if divisor is None:
+        divisor = max(1, (labels != void).sum().item())
+    (total / divisor).backward()
+    return logits.grad
+
+
+def by_finger(logits, labels, softmax=lambda x: x.softmax(1)):
+    """The formula, one pixel at a time."""
+    found = torch.zeros_like(logits)
+    pixels = (labels != 255).nonzero().tolist()
+    for i, y, x in pixels:
+        found[i, :, y, x] = softmax(logits)[i, :, y, x] / len(pixels)
+        found[i, labels[i, y, x], y, x] -= 1 / len(pixels)
     return found
 
 
-def by_loop(scores, labels):
-    found = pixels(scores, labels)
-    return sum(found) / max(1, len(found))
+def only_true(logits, labels):
+    return by_autograd(logits, labels).clamp(max=0)
 
 
-def over(dim):
-    """Softmax over another dimension."""
+def of_probabilities(logits, labels):
+    p = logits.softmax(1).requires_grad_()
+    F.nll_loss(p.log(), labels, ignore_index=255, reduction="sum").backward()
+    return p.grad / max(1, (labels != 255).sum())
 
-    def answer(scores, labels):
-        return F.nll_loss(
-            scores.log_softmax(dim), labels, ignore_index=255
-        ).item()
+
+def without_one(logits, labels):
+    counted = (labels != 255)[:, None]
+    return logits.softmax(1) * counted / counted.sum().clamp(min=1)
+
+
+def void_not_zero(logits, labels):
+    """A mean over what counts, in which void only loses its 1."""
+    counted = (labels != 255)[:, None]
+    rest = logits.softmax(1) * ~counted / counted.sum().clamp(min=1)
+    return by_autograd(logits, labels) + rest
+
+
+def void_as(k):
+    def answer(logits, labels):
+        number = max(1, (labels != 255).sum().item())
+        return by_autograd(logits, labels.where(labels != 255, k), -1, number)
 
     return answer
 
 
-def shares_of_label(scores, labels):
-    return torch.stack(
-        [
-            scores.softmax(1)[i, labels[i, y, x], y, x]
-            for i, y, x in (labels != 255).nonzero().tolist()
-        ]
-    )
-
-
-def per_picture(scores, labels):
-    found = [by_loop(scores[i : i + 1], labels[i : i + 1]) for i in (0, 1)]
-    return sum(found) / 2
-
-
-def of_constant(scores, shares):
-    total = math.log(sum(math.exp(s) for s in scores.tolist()))
-    pairs = zip(scores.tolist(), shares.tolist(), strict=True)
+def of_constant(logits, shares):
+    total = math.log(sum(math.exp(s) for s in logits.tolist()))
+    pairs = zip(logits.tolist(), shares.tolist(), strict=True)
     return sum(share * (total - s) for s, share in pairs)
 
 
@@ -103,42 +107,37 @@ def other_losses(*arguments):
     return [2 * value for value in fit(*arguments)]
 
 
-RIGHT = {"loss": by_loop, "constant": of_constant, "loop": fit}
+RIGHT = {"gradient": by_autograd, "constant": of_constant, "loop": fit}
 WRONG = [
-    ("loss", lambda s, t: sum(pixels(s, t)) / t.numel(),
+    ("gradient", lambda s, t: by_autograd(s, t, divisor=t.numel()),
      "the number of all pixels"),
-    ("loss", lambda s, t: sum(pixels(s, t)), "returns the sum"),
-    ("loss", lambda s, t: sum(pixels(s, t, 0)) / t.numel(),
-     "as class 0"),
-    ("loss", lambda s, t: sum(pixels(s, t, 0)) / (t != 255).sum(),
-     "in your sum"),
-    ("loss", lambda s, t: F.cross_entropy(s, t.clamp(max=3)),
-     "the last class"),
-    ("loss", over(0), "wrong dimension"),
-    ("loss", over(2), "wrong dimension"),
-    ("loss", over(3), "wrong dimension"),
-    ("loss", lambda s, t: -shares_of_label(s, t).mean(),
-     "logarithm is missing"),
-    ("loss", lambda s, t: 1 - shares_of_label(s, t).mean(),
-     "logarithm is missing"),
-    ("loss", lambda s, t: -shares_of_label(s, t).mean().log(),
-     "too late"),
-    ("loss", lambda s, t: F.nll_loss(s, t, ignore_index=255),
-     "themselves"),
-    ("loss", lambda s, t: -by_loop(s, t), "minus is missing"),
-    ("loss", lambda s, t: by_loop(s, t) / math.log(2), "base 2"),
-    ("loss", lambda s, t: by_loop(s, t) / 4, "over the classes too"),
-    ("loss", per_picture, "means of the pictures"),
-    ("loss", lambda s, t: F.cross_entropy(s, t, ignore_index=255),
-     "all of them are void"),
-    ("loss", lambda s, t: s.log_softmax(1).gather(1, t[:, None]).mean(),
+    ("gradient", lambda s, t: by_autograd(s, t, divisor=1),
+     "gradient of the sum"),
+    ("gradient", lambda s, t: by_autograd(s, t, divisor=1) / (t != 255).sum(),
+     "at least 1"),
+    ("gradient", void_not_zero, "Void pixels have a gradient"),
+    ("gradient", void_as(0), "Void pixels have a gradient"),
+    ("gradient", void_as(3), "Void pixels have a gradient"),
+    ("gradient", lambda s, t: -by_autograd(s, t), "wrong way round"),
+    ("gradient", without_one, "at the true class is missing"),
+    ("gradient", only_true, "0 for the other classes"),
+    ("gradient", lambda s, t: by_finger(s, t, lambda x: x),
+     "softmax is missing"),
+    ("gradient", lambda s, t: by_finger(s, t, lambda x: x.softmax(0)),
+     "wrong dimension"),
+    ("gradient", lambda s, t: by_finger(s, t, lambda x: x.softmax(2)),
+     "wrong dimension"),
+    ("gradient", lambda s, t: by_finger(s, t, lambda x: x.softmax(3)),
+     "wrong dimension"),
+    ("gradient", of_probabilities, "with respect to the probabilities"),
+    ("gradient", lambda s, t: s.softmax(1) - F.one_hot(t).movedim(-1, 1),
      "255 is not a class"),
-    ("loss", lambda s, t: s @ t, "stops with"),
-    ("loss", lambda s, t: s, "should be one number"),
-    ("loss", lambda s, t: 7.0, "returned 7.000"),
-    ("constant", lambda s, p: math.log(len(s)), "loss of equal scores"),
+    ("gradient", lambda s, t: 3 * by_autograd(s, t), "differs from"),
+    ("gradient", lambda s, t: by_autograd(s, t).sum(1),
+     "should be a tensor of shape"),
+    ("constant", lambda s, p: math.log(len(s)), "loss of equal logits"),
     ("constant", lambda s, p: torch.special.entr(p).sum(),
-     "best constant scores"),
+     "best constant logits"),
     ("constant", lambda s, p: F.cross_entropy(p.clamp(min=1e-30).log(),
                                               s.softmax(0)), "swapped"),
     ("constant", lambda s, p: -s.log_softmax(0).mean(), "weigh the same"),

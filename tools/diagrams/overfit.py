@@ -6,36 +6,36 @@ import torch.nn.functional as F
 from segformer_tutorial.data import VOID
 from segformer_tutorial.train.recipe import segmentation_loss
 
-from .drawing import ACCENT, ACCENT_INK, INK, LINE, MUTED, WHITE, Drawing
+from .drawing import ACCENT, INK, LINE, MUTED, WHITE, Drawing
 
 
 def loss_by_hand() -> Drawing:
     """The cross-entropy of four pixels, one of them void."""
-    scores = torch.zeros(1, 3, 2, 2)
-    scores[0, :, 0, 0] = torch.tensor([2.0, 1.0, 1.0]).log()
-    scores[0, :, 1, 0] = torch.tensor([4.0, 0.0, 0.0])
+    logits = torch.zeros(1, 3, 2, 2)
+    logits[0, :, 0, 0] = torch.tensor([2.0, 1.0, 1.0]).log()
+    logits[0, :, 1, 0] = torch.tensor([4.0, 0.0, 0.0])
     labels = torch.tensor([[[0, 2], [1, VOID]]])
     losses = F.cross_entropy(
-        scores, labels, ignore_index=VOID, reduction="none"
+        logits, labels, ignore_index=VOID, reduction="none"
     )
     mean = losses[labels != VOID].mean()
-    torch.testing.assert_close(segmentation_loss(scores, labels), mean)
+    torch.testing.assert_close(segmentation_loss(logits, labels), mean)
 
     left, top, row, cell = 24, 60, 44, 62
-    columns = {"label": 50, "shares": 178, "share": 322, "loss": 424}
+    columns = {"label": 50, "probabilities": 178, "p": 322, "loss": 424}
     rows = [
         (label, values, loss)
         for label, values, loss in zip(
             labels.flatten().tolist(),
-            scores.softmax(1)[0].flatten(1).T.tolist(),
+            logits.softmax(1)[0].flatten(1).T.tolist(),
             losses.flatten().tolist(),
             strict=True,
         )
     ]
     words = [
-        f"label {label}, shares " + " ".join(f"{v:.2f}" for v in values)
+        f"label {label}, probabilities " + " ".join(f"{v:.2f}" for v in values)
         + (", void, crossed out" if label == VOID
-           else f", the label's share {values[label]:.2f}, loss {loss:.2f}")
+           else f", its own {values[label]:.2f}, loss {loss:.2f}")
         for label, values, loss in rows
     ]  # fmt: skip
     d = Drawing(
@@ -48,9 +48,9 @@ def loss_by_hand() -> Drawing:
     )
     for name, x in columns.items():
         d.text(x, 26, name, "bold")
-    d.text(columns["share"], 46, "of the label", "small muted")
-    d.text(columns["loss"], 46, "−ln(share)", "small muted")
-    middles = [columns["shares"] + (k - 1) * cell for k in range(3)]
+    d.text(columns["p"], 46, "of the label", "small muted")
+    d.text(columns["loss"], 46, "−ln p", "small muted")
+    middles = [columns["probabilities"] + (k - 1) * cell for k in range(3)]
     for k, x in enumerate(middles):
         d.text(x, 46, f"k = {k}", "mono small muted")
     for i, (label, values, loss) in enumerate(rows):
@@ -65,10 +65,10 @@ def loss_by_hand() -> Drawing:
             d.text(x, base, f"{value:.2f}", "mono", fill=ink)
         if void:
             d.text(370, base, "void: not counted", "muted")
-            end = columns["shares"] + 1.5 * cell
+            end = columns["probabilities"] + 1.5 * cell
             d.across(left, end, base - 5, arrow=False, width=2)
         else:
-            d.text(columns["share"], base, f"{values[label]:.2f}", "mono")
+            d.text(columns["p"], base, f"{values[label]:.2f}", "mono")
             d.text(columns["loss"], base, f"{loss:.2f}", "mono")
     below = top + 4 * row + 8
     d.across(left, 466, below, arrow=False, stroke=LINE)
@@ -79,16 +79,16 @@ def loss_by_hand() -> Drawing:
 
 
 def training_loop() -> Drawing:
-    """One step of training, and where three bugs sit."""
+    """One step of training, as a loop."""
     d = Drawing(
         490,
         420,
         "One step of training",
-        "A loop. Pictures go into the model, which gives scores at a quarter "
+        "A loop. Pictures go into the model, which gives logits at a quarter "
         "of the size. They are resized to the size of the labels. The loss is "
         "the mean over the pixels that are not void. From it come gradients, "
         "and AdamW, with four groups of parameters, moves the model's "
-        "weights. Mark 1 is at the labels, 2 at the loss, 3 at AdamW.",
+        "weights.",
     )
     x, side, width, height = 56, 276, 190, 44
     rows = [24, 104, 184, 264, 356]
@@ -128,9 +128,6 @@ def training_loop() -> Drawing:
     way = (side, y0), (26, y0), (26, y1), (x, y1)
     d.line(*way, stroke=ACCENT, width=2)
     d.text(middle, rows[4] + 14, "new weights", "small accent")
-    d.badge(side + width, rows[0] + 2, 13, "1", ACCENT_INK)
-    d.badge(x + 2, rows[3] + 2, 13, "2", ACCENT_INK)
-    d.badge(side + width, rows[4] + 2, 13, "3", ACCENT_INK)
     return d
 
 

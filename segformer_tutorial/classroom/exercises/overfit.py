@@ -1,4 +1,4 @@
-"""Exercises on the loss, and on a loop that overfits one batch."""
+"""Exercises on the loss and its gradient, and on a loop for one batch."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -21,113 +21,89 @@ def logits_and_labels() -> tuple[Tensor, Tensor]:
     return logits, labels
 
 
-def log_softmax(logits: Tensor) -> Tensor:
-    return logits.log_softmax(1)
+def gradient_by(
+    probabilities: Callable = lambda logits: logits.softmax(1),
+    values: Callable = torch.sub,
+    divisor: Callable = lambda counted: counted.sum().clamp(min=1),
+    void: int | None = None,
+) -> Callable:
+    """A rule: `values` of the probabilities and of the labels, one-hot.
 
-
-def picked(mean: Callable, values: Callable = log_softmax, void: int = 0):
-    """A rule: `mean` of the values at the labels, and of what is not void.
-
-    Void pixels look up the class `void`.
+    They are divided by what `divisor` makes of the pixels that count. Void
+    pixels have no gradient, or the one of the class `void`, of no class if -1.
     """
 
-    def rule(logits: Tensor, labels: Tensor) -> float:
+    def rule(logits: Tensor, labels: Tensor) -> Tensor:
         counted = labels != VOID
-        index = labels.where(counted, void)[:, None]
-        return mean(values(logits).gather(1, index)[:, 0], counted).item()
+        target = labels.where(counted, -1 if void is None else void)
+        true = (target[:, None] == torch.arange(K)[:, None, None]).float()
+        gradient = values(probabilities(logits), true)
+        if void is None:
+            gradient = gradient * counted[:, None]
+        return gradient / divisor(counted)
 
     return rule
 
 
-def mean_loss(x: Tensor, counted: Tensor) -> Tensor:
-    return -x[counted].mean()
-
-
-def softmax(logits: Tensor) -> Tensor:
-    return logits.softmax(1)
-
-
-LOSS = {
-    "cases": [logits_and_labels()],
-    "true": picked(mean_loss),
-    "same": closely,
+GRADIENT = {
+    "cases": [
+        logits_and_labels(),
+        (torch.ones(1, K, 2, 3), torch.full((1, 2, 3), VOID)),
+    ],
+    "true": gradient_by(),
     "mistakes": {
-        "Your function divides the sum by the number of all pixels, void "
-        "included. Divide by the number of those that count.": (
-            picked(lambda x, c: -x[c].sum() / x.numel())
+        "Your function divides by the number of all pixels, void included. "
+        "Divide by the number of those that count.": (
+            gradient_by(divisor=lambda counted: counted.numel())
         ),
-        "Your function returns the sum. Return the mean over the pixels that "
-        "count.": picked(lambda x, c: -x[c].sum()),
-        "Your function counts void pixels as class 0. Leave them out of the "
-        "mean.": picked(lambda x, c: -x.mean()),
-        "Your function counts void pixels as the last class, because 255 was "
-        "clamped or wrapped round. Leave them out of the mean.": (
-            picked(lambda x, c: -x.mean(), void=K - 1)
+        "This is the gradient of the sum. The loss is a mean, so divide by "
+        "the number of pixels that count.": gradient_by(divisor=lambda _: 1),
+        "Where some pixels count your gradient is correct. Where all of them "
+        "are void it is 0 / 0, which is nan; divide by at least 1.": (
+            gradient_by(divisor=torch.sum)
         ),
-        "Void pixels are in your sum, though not in the number that divides "
-        "it.": picked(lambda x, c: -x.sum() / c.sum()),
+        "Void pixels have a gradient in your answer. It should be 0 for all "
+        "of their logits.": [gradient_by(void=k) for k in (0, K - 1, -1)],
+        "The sign is the wrong way round. Where the true class has a "
+        "probability below 1, a larger logit makes the loss smaller, so its "
+        "gradient is negative.": gradient_by(values=lambda p, true: true - p),
+        "The 1 that is subtracted at the true class is missing.": (
+            gradient_by(values=lambda p, true: p)
+        ),
+        "Your gradient is 0 for the other classes. Their logits change the "
+        "probability of the true class too.": (
+            gradient_by(values=lambda p, true: (p - 1) * true)
+        ),
+        "Your function subtracts from the logits themselves, so the softmax "
+        "is missing.": gradient_by(lambda logits: logits),
         "Your softmax runs over the wrong dimension. The probabilities of one "
         "pixel add up to 1 over its classes, which are dimension 1.": [
-            *(
-                picked(mean_loss, lambda x, dim=dim: x.log_softmax(dim))
-                for dim in (0, 2, 3)
-            ),
-            picked(
-                mean_loss,
-                lambda x: x.flatten(2).log_softmax(2).view_as(x),
-            ),
+            gradient_by(lambda logits, dim=dim: logits.softmax(dim))
+            for dim in (0, 2, 3)
         ],
-        "The logarithm is missing: this is the mean probability of the true "
-        "class, with a minus or taken from 1.": [
-            picked(mean_loss, softmax),
-            picked(lambda x, c: 1 - x[c].mean(), softmax),
-        ],
-        "The logarithm comes too late. Take it at each pixel, then the "
-        "mean.": picked(lambda x, c: -x[c].mean().log(), softmax),
-        "Your function uses the logits themselves, so the softmax is "
-        "missing.": picked(mean_loss, lambda x: x),
-        "The minus is missing. A probability is below 1, so its logarithm is "
-        "negative.": picked(lambda x, c: x[c].mean()),
-        "Your function takes the logarithm to base 2. Take the natural one.": (
-            picked(lambda x, c: -x[c].mean() / torch.tensor(2.0).log())
-        ),
-        "Your mean runs over the classes too. Only the true class has a "
-        "loss.": picked(lambda x, c: -x[c].mean() / K),
-        "Your function averages the means of the pictures. Take the mean over "
-        "all pixels that count together.": picked(
-            lambda x, c: (
-                -torch.stack(
-                    [y[d].mean() for y, d in zip(x, c, strict=True)]
-                ).mean()
-            )
+        "This is the gradient with respect to the probabilities. Through the "
+        "softmax it becomes simpler.": (
+            gradient_by(values=lambda p, true: -true / p)
         ),
     },
-    "otherwise": "For the logits of this check the loss is {wanted:.3f}, but "
-    "your function returned {said:.3f}.",
+    "otherwise": lambda case, wanted, said: (
+        "Your gradient differs from the one of `backward()` by up to "
+        f"{(said - wanted).abs().max():.4f}."
+    ),
+    "name": "the gradient",
 }
 
 
 @Exercise
-def loss(answer: Callable) -> str | None:
-    """Cross-entropy on logits b k h w, without the void pixels."""
-    logits, labels = logits_and_labels()
+def gradient(answer: Callable) -> str | None:
+    """The gradient of the loss with respect to the logits, b k h w."""
     try:
-        wrong = judge(answer, **LOSS)
+        return judge(answer, **GRADIENT)
     except (IndexError, RuntimeError) as error:
-        wrong = f"Your function stops with {str(error)!r}."
-        if "out of bounds" in str(error):
-            wrong += (
-                " 255 is not a class and cannot be looked up. Let void pixels "
-                "look up some class, and leave them out afterwards."
-            )
-    if wrong is None:
-        void = plain(ask(answer, logits, torch.full_like(labels, VOID)))
-        if void != 0:
-            wrong = (
-                "Your function is correct where some pixels count. Where all "
-                f"of them are void it returned {void}; divide by at least 1."
-            )
-    return wrong
+        return (
+            f"Your function stops with {str(error)!r}. Remember that 255 is "
+            "not a class and cannot be looked up or made one-hot."
+        )
 
 
 def cross(weights: Tensor, probabilities: Tensor) -> float:
@@ -136,7 +112,7 @@ def cross(weights: Tensor, probabilities: Tensor) -> float:
 
 def weighted(weights: Callable) -> Callable:
     """A rule that weighs the losses of the classes."""
-    return lambda scores, shares: cross(weights(shares), scores.softmax(0))
+    return lambda logits, shares: cross(weights(shares), logits.softmax(0))
 
 
 true_constant = weighted(lambda shares: shares)
@@ -150,16 +126,16 @@ constant = by_cases(
     true=true_constant,
     same=closely,
     mistakes={
-        "ln k is the loss of equal scores, but these are not equal.": (
-            lambda scores, shares: torch.tensor(len(scores)).log().item()
+        "ln k is the loss of equal logits, but these are not equal.": (
+            lambda logits, shares: torch.tensor(len(logits)).log().item()
         ),
-        "This is the loss of the best constant scores, the logarithms of the "
-        "shares. Use the scores that are given.": (
-            lambda scores, shares: cross(shares, shares)
+        "This is the loss of the best constant logits, the logarithms of the "
+        "shares. Use the logits that are given.": (
+            lambda logits, shares: cross(shares, shares)
         ),
         "The two are swapped. The logarithm is taken of the probabilities "
         "that the model gives, and the shares weigh it.": (
-            lambda scores, shares: cross(scores.softmax(0), shares)
+            lambda logits, shares: cross(logits.softmax(0), shares)
         ),
         "In your function all classes weigh the same. A class counts as often "
         "as it occurs.": [
@@ -168,21 +144,21 @@ constant = by_cases(
         ],
         "The minus is missing. A probability is below 1, so its logarithm is "
         "negative.": weighted(torch.neg),
-        "Your function uses the scores themselves, so the softmax is "
-        "missing.": lambda scores, shares: -(shares @ scores).item(),
+        "Your function uses the logits themselves, so the softmax is "
+        "missing.": lambda logits, shares: -(shares @ logits).item(),
         "The logarithm comes too late. Take it for each class, then the "
-        "mean.": lambda scores, shares: (
-            -(shares @ scores.softmax(0)).log().item()
+        "mean.": lambda logits, shares: (
+            -(shares @ logits.softmax(0)).log().item()
         ),
         "The logarithm is missing: this is 1 minus the mean probability.": (
-            lambda scores, shares: 1 - (shares @ scores.softmax(0)).item()
+            lambda logits, shares: 1 - (shares @ logits.softmax(0)).item()
         ),
         "Your function divides by k. The shares add up to 1 already.": (
             weighted(lambda shares: shares / len(shares))
         ),
     },
     otherwise=lambda case, wanted, said: (
-        f"For the scores {case[0].tolist()} and the shares "
+        f"For the logits {case[0].tolist()} and the shares "
         f"{[round(x, 3) for x in case[1].tolist()]} the loss is {wanted:.3f}, "
         f"but your function returned {said:.3f}."
     ),
