@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from segformer_tutorial import EfficientSelfAttention, resize
+from segformer_tutorial.predict.colors import PALETTE
 
 from .drawing import (
     ACCENT,
@@ -71,9 +72,9 @@ def label_orders() -> Drawing:
     d.across(108, 384, 76, stroke=LINE)
     d.across(384, 108, 76, stroke=LINE)
 
-    looks = {
-        3: {"fill": ACCENT_PALE, "stroke": ACCENT_INK},
-        7: {"fill": ACCENT, "stroke": ACCENT_INK},
+    looks = {  # the colours of the classes in all label maps
+        k: {"fill": "#" + PALETTE[k].tobytes().hex(), "stroke": INK}
+        for k in (3, 7)
     }
     unknown = {"fill": WHITE, "stroke": INK, "dash": "4 3", "width": 2}
 
