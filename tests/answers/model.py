@@ -6,38 +6,18 @@ The names of transformers are spelled anew here.
 import re
 
 import torch
-import torch.nn.functional as F
 
 
-def labels(*steps, **options):
-    """Scores to labels by `steps` before the resizing, then argmax."""
+def mirrored(there=-1, back=-1, weight=0.5):
+    """The mean of both, with the dimensions that are turned."""
 
-    def answer(logits, height, width):
-        for step in steps:
-            logits = step(logits)
-        options.setdefault("mode", "bilinear")
-        return F.interpolate(logits, (height, width), **options).argmax(1)
-
-    return answer
-
-
-def argmax_first(mode, after=lambda x: x):
-    def answer(logits, height, width):
-        best = logits.max(dim=1).indices[:, None].float()
-        fine = F.interpolate(best, (height, width), mode=mode)
-        return after(fine.squeeze(1)).to(torch.int64)
+    def answer(model, images):
+        turned = model(torch.flip(images, [there]))
+        if back is not None:
+            turned = torch.flip(turned, [back])
+        return weight * (model(images) + turned)
 
     return answer
-
-
-def full(logits, height, width):
-    return F.interpolate(logits, (height, width), mode="bilinear")
-
-
-def one_class_at_a_time(logits, height, width):
-    return torch.stack(
-        [full(x[:, None], height, width)[:, 0] for x in logits.unbind(1)]
-    ).argmax(0)
 
 
 def renamed(kv=lambda x: x.split(len(x) // 2), norms=r"^norm([12])"):
@@ -87,35 +67,21 @@ def transposed(state):
 
 
 RIGHT = {
-    "labels": one_class_at_a_time,
+    "mirrored": mirrored(),
     "classes": lambda total, classes, new, dim: (
         total - (classes * dim + classes) + (new * dim + new)
     ),
     "names": renamed(),
 }
 WRONG = [
-    ("labels", argmax_first("nearest"), "copies the nearest"),
-    ("labels", argmax_first("bilinear"), "labels are averaged"),
-    ("labels", argmax_first("bilinear", torch.round), "labels are averaged"),
-    ("labels", labels(mode="nearest"), "mode='bilinear'"),
-    ("labels", labels(align_corners=True), "align_corners=True puts"),
-    ("labels", labels(lambda x: x.softmax(1)), "before the resizing"),
-    ("labels", labels(lambda x: x.softmax(3)), "along the width"),
-    ("labels", labels(lambda x: x.softmax(2)), "along the height"),
-    ("labels", lambda x, h, w: full(x, h, w).softmax(3).argmax(1),
-     "along the width"),
-    ("labels", lambda x, h, w: full(-x, h, w).argmax(1), "lowest logit"),
-    ("labels", full, "Now take the argmax"),
-    ("labels", lambda x, h, w: full(x, w, h).argmax(1), "swapped"),
-    ("labels", lambda x, h, w: full(x, h, w).argmax(1, keepdim=True),
-     "still there"),
-    ("labels", lambda x, h, w: full(x, h, w).argmax(-1),
-     "yours have (2, 12, 64)"),
-    ("labels", lambda x, h, w: full(x, h, w).argmax(1).float(),
-     "Labels are integers"),
-    ("labels", lambda x, h, w: x.argmax(1), "yours have (2, 16, 24)"),
-    ("labels", lambda x, h, w: full(x, h, w).argmax(1) * 0, "differ"),
-    ("labels", lambda x, h, w: 3, "but yours is 3"),
+    ("mirrored", mirrored(back=None), "still mirrored"),
+    ("mirrored", mirrored(there=-2, back=-2), "upside down"),
+    ("mirrored", mirrored(weight=1), "adds the two"),
+    ("mirrored", lambda f, x: f(x.flip(-1)).flip(-1), "pictures alone"),
+    ("mirrored", lambda f, x: f(x), "The mirrored ones are missing"),
+    ("mirrored", lambda f, x: mirrored()(f, x).argmax(1), "argmax comes after"),
+    ("mirrored", mirrored(there=1, back=1), "other values"),
+    ("mirrored", lambda f, x: mirrored()(f, x)[:, :1], "should be a tensor"),
     ("classes", lambda n, a, b, d: n + (b - a) * d, "biases are missing"),
     ("classes", lambda n, a, b, d: n + b * d + b, "old classifier"),
     ("classes", lambda n, a, b, d: n - a * d - a, "new classifier"),

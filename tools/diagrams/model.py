@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from segformer_tutorial import EfficientSelfAttention, resize
+from segformer_tutorial.predict.colors import PALETTE
 
 from .drawing import (
     ACCENT,
@@ -16,12 +17,13 @@ from .drawing import (
     Drawing,
 )
 
-# Two neighbouring places and their scores for two classes.
+# Two neighbouring positions, their logits for sign (3) and for pole (7).
+NAMES = {3: "sign", 7: "pole"}
 LEFT, RIGHT = {3: 4.0, 7: 2.0}, {3: 1.0, 7: 6.0}
 
 
 def between(row: torch.Tensor, mode: str) -> list[float]:
-    """Two places resized to eight pixels: the four between their middles."""
+    """Two positions resized to 8 pixels: the four between the centres."""
     row = row.reshape(1, 1, 1, 2)
     if mode == "nearest":
         row = F.interpolate(row, size=(1, 8), mode=mode)
@@ -32,8 +34,8 @@ def between(row: torch.Tensor, mode: str) -> list[float]:
 
 def label_orders() -> Drawing:
     """Resizing before the argmax and after it, on one row of pixels."""
-    scores = {k: torch.tensor([LEFT[k], RIGHT[k]]) for k in (3, 7)}
-    fine = {k: between(row, "bilinear") for k, row in scores.items()}
+    logits = {k: torch.tensor([LEFT[k], RIGHT[k]]) for k in (3, 7)}
+    fine = {k: between(row, "bilinear") for k, row in logits.items()}
     best = torch.tensor([max(x, key=x.get) for x in (LEFT, RIGHT)]).float()
     right = [3 if a > b else 7 for a, b in zip(*fine.values(), strict=True)]
     copied = [int(x) for x in between(best, "nearest")]
@@ -47,31 +49,32 @@ def label_orders() -> Drawing:
     d = Drawing(
         490,
         476,
-        "From scores to labels in three orders",
-        "Two neighbouring places, A and B, and the four pixels between their "
-        f"middles. A has {LEFT[3]:g} for class 3 and {LEFT[7]:g} for class 7, "
-        f"B has {RIGHT[3]:g} and {RIGHT[7]:g}. Resize the scores, then argmax: "
-        f"the labels are {row(right)}, the border is where the two scores "
-        "cross. Argmax, then copy the nearest label: "
+        "From logits to labels in three orders",
+        "Two neighbouring positions, A and B, and the four pixels between "
+        f"their centres. A has the logits {LEFT[3]:g} for sign, class 3, and "
+        f"{LEFT[7]:g} for pole, class 7; B has {RIGHT[3]:g} and {RIGHT[7]:g}. "
+        f"Resize the logits, then argmax: the labels are {row(right)}, the "
+        "border is where the two logits cross. Argmax, then copy the nearest "
+        "label: "
         f"{row(copied)}, the border is always half-way. Argmax, then average "
-        f"the labels: {row(averaged)}, of which 4, 5 and 6 are classes that "
-        "nobody gave a score.",
+        f"the labels: {row(averaged)}, of which 4, 5 and 6, water, person and "
+        "sidewalk, are classes with a logit of 0.",
     )
     x0, step, w, h = 108, 70, 62, 34
     pixels = [x0 + i * step for i in range(4)]
     ends = (16, x0 + 4 * step)
-    for x, name, place in zip(ends, "AB", (LEFT, RIGHT), strict=True):
+    for x, name, position in zip(ends, "AB", (LEFT, RIGHT), strict=True):
         d.rect(x, 34, 84, 66)
-        d.text(x + 42, 24, f"place {name}", "bold")
-        words = [f"class {k}: {score:g}" for k, score in place.items()]
+        d.text(x + 42, 24, f"position {name}", "bold")
+        words = [f"{NAMES[k]}: {logit:g}" for k, logit in position.items()]
         d.lines(x + 42, 60, *words, style="", step=26)
     d.text(244, 58, "four pixels between", "muted")
     d.across(108, 384, 76, stroke=LINE)
     d.across(384, 108, 76, stroke=LINE)
 
-    looks = {
-        3: {"fill": ACCENT_PALE, "stroke": ACCENT_INK},
-        7: {"fill": ACCENT, "stroke": ACCENT_INK},
+    looks = {  # the colours of the classes in all label maps
+        k: {"fill": "#" + PALETTE[k].tobytes().hex(), "stroke": INK}
+        for k in (3, 7)
     }
     unknown = {"fill": WHITE, "stroke": INK, "dash": "4 3", "width": 2}
 
@@ -86,18 +89,18 @@ def label_orders() -> Drawing:
         d.text(245, y + 56, words, style)
 
     y = 132
-    d.text(16, y, "resize the scores, then argmax", "start bold")
+    d.text(16, y, "resize the logits, then argmax", "start bold")
     for i, (k, numbers) in enumerate(fine.items()):
         base = y + 24 + 20 * i
-        d.text(16, base, f"class {k}", "start muted")
+        d.text(16, base, f"{NAMES[k]} ({k})", "start muted")
         for x, number, winner in zip(pixels, numbers, right, strict=True):
             style = "bold" if winner == k else "muted"
             d.text(x + w / 2, base, f"{number:.1f}", style)
-    labels(y + 56, right, "the border is where the scores cross", "accent")
+    labels(y + 56, right, "the border is where the logits cross", "accent")
     d.text(16, 282, "argmax, then copy the nearest", "start bold")
     labels(294, copied, "the border is always half-way", "muted")
     d.text(16, 386, "argmax, then average the labels", "start bold")
-    labels(398, averaged, "4, 5 and 6: nobody gave them a score", "muted")
+    labels(398, averaged, "4, 5 and 6: water, person, sidewalk", "muted")
     return d
 
 

@@ -1,4 +1,4 @@
-"""Exercises on the whole model: its labels, its classes, its names."""
+"""Exercises on the whole model: a mirror, its classes, its names."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,80 +10,45 @@ from ...encoder import TransformerBlock
 from .checking import Exercise, ask, by_cases
 
 
-def some_logits(height: int, width: int) -> Tensor:
+def some_images(height: int, width: int) -> Tensor:
     generator = torch.Generator().manual_seed(height)
-    return torch.randn(2, 12, height, width, generator=generator)
+    return torch.randn(2, 3, height, width, generator=generator)
 
 
-def labels_by(before=lambda x: x, after=lambda x: x.argmax(1), **options):
-    """A rule: what is done before and after the resizing of the logits."""
-    options = {"mode": "bilinear"} | options
-    return lambda x, h, w: after(
-        F.interpolate(before(x), (h, w), **options)
-    ).long()
+def network(images: Tensor) -> Tensor:
+    """Logits that depend on where a pixel is, and on nothing symmetric."""
+    x = F.avg_pool2d(images, 4)
+    return torch.cat([x.cumsum(3), x.cumsum(2)], dim=1)
 
 
-def coarse(logits: Tensor) -> Tensor:
-    return logits.argmax(1, keepdim=True).float()
-
-
-def form_of_labels(said, wanted: Tensor) -> str | None:
-    b, height, width = wanted.shape
-    shape = getattr(said, "shape", None)
-    if shape == (b, 12, height, width):
-        return "These are the logits at full size. Now take the argmax."
-    if shape == (b, width, height):
-        return "Height and width are swapped."
-    if shape == (b, 1, height, width):
-        return (
-            "The dimension of the classes is still there, with one entry. "
-            f"The labels have the shape {(b, height, width)}."
-        )
-    if shape == wanted.shape and said.is_floating_point():
-        return f"Labels are integers, but yours are {said.dtype}."
-    if isinstance(said, Tensor) and shape != wanted.shape:
-        return (
-            f"The labels have the shape {(b, height, width)}, but yours have "
-            f"{tuple(shape)}. The classes are dimension 1."
-        )
+def form_of_mirrored(said, wanted: Tensor) -> str | None:
+    if isinstance(said, Tensor) and not said.is_floating_point():
+        return "Return the averaged logits. The argmax comes after that."
     return None
 
 
-labels = by_cases(
-    cases=[(some_logits(16, 24), 64, 96), (some_logits(19, 27), 75, 107)],
-    true=labels_by(),
-    form=form_of_labels,
+mirrored = by_cases(
+    cases=[(network, some_images(16, 24)), (network, some_images(32, 20))],
+    true=lambda f, x: (f(x) + f(x.flip(3)).flip(3)) / 2,
+    form=form_of_mirrored,
     mistakes={
-        "Your function copies the nearest position, which is the default of "
-        "`F.interpolate`, so borders come in steps of 4 pixels, whether the "
-        "argmax is taken before or after. Resize the logits with "
-        "mode='bilinear'.": labels_by(mode="nearest"),
-        "Your function takes the argmax first, and then labels are averaged. "
-        "Half-way between class 3 and class 7 is not class 5.": [
-            labels_by(coarse, lambda x: x[:, 0]),
-            labels_by(coarse, lambda x: x[:, 0].round()),
-        ],
-        "align_corners=True puts the corner positions of the feature map on "
-        "the corner pixels, so all the others are shifted against the "
-        "resizing in the decoder.": labels_by(align_corners=True),
-        "Your function applies softmax before the resizing, so it averages "
-        "probabilities and not logits. Most labels are the same, but not all; "
-        "labels need no softmax.": labels_by(lambda x: x.softmax(1)),
-        "Your softmax runs along the width. The classes are dimension 1, and "
-        "labels need no softmax.": [
-            labels_by(lambda x: x.softmax(3)),
-            labels_by(after=lambda x: x.softmax(3).argmax(1)),
-        ],
-        "Your softmax runs along the height. The classes are dimension 1, and "
-        "labels need no softmax.": labels_by(lambda x: x.softmax(2)),
-        "Your function takes the class with the lowest logit.": (
-            labels_by(after=lambda x: x.argmin(1))
+        "The logits of the mirrored pictures are still mirrored. Turn them "
+        "back before you average, or left is averaged with right.": (
+            lambda f, x: (f(x) + f(x.flip(3))) / 2
         ),
+        "Your function turns the pictures upside down: dimension 2 is the "
+        "height. A mirror exchanges left and right.": (
+            lambda f, x: (f(x) + f(x.flip(2)).flip(2)) / 2
+        ),
+        "Your function adds the two. The labels would be the same, but the "
+        "logits are twice as large.": lambda f, x: f(x) + f(x.flip(3)).flip(3),
+        "These are the logits of the mirrored pictures alone. Average them "
+        "with the others.": lambda f, x: f(x.flip(3)).flip(3),
+        "These are the logits of the pictures alone. The mirrored ones are "
+        "missing.": lambda f, x: f(x),
     },
-    otherwise=lambda case, wanted, said: (
-        f"{(said != wanted).float().mean():.0%} of the labels differ from the "
-        "argmax of the resized logits. Compare a few pixels at a border."
-    ),
+    otherwise="The averaged logits have other values. Mirror the pictures, "
+    "call the model, mirror its logits, then average.",
 )
 
 
