@@ -1,7 +1,8 @@
 """Answers: the right ones, and mistakes with the words for them.
 
-Nothing here is shared with the checkers' own formulas: rates are read off a
-list, keys are counted on maps, parameters on a model without numbers.
+Nothing here is shared with the checkers' own formulas: tokens are cut into
+windows, keys are counted on feature maps, parameters on a model without
+numbers.
 """
 
 from dataclasses import replace
@@ -12,10 +13,22 @@ from torch import nn
 from segformer_tutorial import MixTransformer
 
 
-def rates(depths, last):
-    """All rates in one row, then cut into stages."""
-    flat = torch.linspace(0, last, sum(depths), dtype=torch.float64)
-    return [stage.tolist() for stage in flat.split(depths)]
+def grids(config, side):
+    """One row of tokens for each stage, each token a number of its own."""
+    for stride, ratio in zip(
+        config.strides, config.reduction_ratios, strict=True
+    ):
+        row = torch.arange(side)[::stride]
+        side = len(row)
+        yield row, ratio
+
+
+def left_over(config, side):
+    """The tokens that PyTorch's sliding windows do not contain."""
+    return [
+        len(row) - row.unfold(0, ratio, ratio).numel()
+        for row, ratio in grids(config, side)
+    ]
 
 
 def ratios(strides):
@@ -123,26 +136,32 @@ def without_depthwise_bias(config):
 
 
 RIGHT = {
-    "drop_rate": lambda d, stage, block, last: rates(d, last)[stage][block],
+    "left_over": left_over,
     "ratios": ratios,
     "parameters": parameters,
 }
 WRONG = [
-    ("drop_rate", lambda d, s, b, p: p * (sum(d[:s]) + b) / sum(d),
-     "n - 1 steps"),
-    ("drop_rate", lambda d, s, b, p: rates((d[s],), p)[0][b], "begins anew"),
-    ("drop_rate", lambda d, s, b, p: p / (len(d) - 1) * s,
-     "one rate to each stage"),
-    ("drop_rate", lambda d, s, b, p: rates(d, p)[s][0], "first block"),
-    ("drop_rate", lambda d, s, b, p: (sum(d[:s]) + b + 1) / sum(d) * p,
-     "counted from 0"),
-    ("drop_rate", lambda d, s, b, p: (sum(d[:s]) + b) * p / (sum(d) - 0.5),
-     "the branches"),
-    ("drop_rate", lambda d, s, b, p: p - rates(d, p)[s][b], "backwards"),
-    ("drop_rate", lambda d, s, b, p: (sum(d[: s + 1]) + b) / (sum(d) - 1) * p,
-     "blocks of the stage itself"),
-    ("drop_rate", lambda d, s, b, p: 0.1, "your function returned 0.1"),
-    ("drop_rate", lambda d, s, b, p: [0.1], "should be one number"),
+    ("left_over", lambda config, side: [
+        side // s % r for s, r in zip(
+            (4, 8, 16, 32), config.reduction_ratios, strict=True)],
+     "rounds the sides down"),
+    ("left_over", lambda config, side: [
+        len(row) % r**2 for row, r in grids(config, side)], "squared"),
+    ("left_over", lambda config, side: [
+        row.unfold(0, r, r).numel() for row, r in grids(config, side)],
+     "in a window"),
+    ("left_over", lambda config, side: [
+        len(row.unfold(0, r, r)) for row, r in grids(config, side)],
+     "numbers of keys"),
+    ("left_over", lambda config, side: [
+        (r - len(row) % r) % r for row, r in grids(config, side)],
+     "another whole window"),
+    ("left_over", lambda config, side: [
+        len(row) for row, _ in grids(config, side)], "sides of the feature"),
+    ("left_over", lambda config, side: [
+        side % r for _, r in grids(config, side)], "the pixels of the photo"),
+    ("left_over", lambda config, side: [0, 0, 0, 0], "[7, 0, 0, 0] tokens"),
+    ("left_over", lambda config, side: 7, "should be 4 numbers"),
     ("ratios", lambda strides: (8, 4, 2, 1)[4 - len(strides):],
      "published ratios"),
     ("ratios", lambda strides: [a * b for a, b in zip(

@@ -1,64 +1,70 @@
 """Exercises on the encoder, the Mix Transformer."""
 
+from dataclasses import replace
 from math import prod
 
 from ...config import PRESETS, SegFormerConfig
-from .checking import by_cases, closely
+from .checking import by_cases
 
 
-def rate_at(before, steps=lambda depths: sum(depths) - 1):
-    """A rule: the blocks before this one, and the steps to the last one."""
-    return lambda depths, stage, block, last: (
-        last * before(depths, stage, block) / steps(depths)
-    )
+def rest(
+    config: SegFormerConfig,
+    side: int,
+    *,
+    side_after=lambda side, stride: -(-side // stride),
+    left=lambda tokens, ratio, stride: tokens % ratio,
+) -> list[int]:
+    """Stage by stage, the tokens on a side that no key is made of."""
+    result = []
+    for stride, ratio in zip(
+        config.strides, config.reduction_ratios, strict=True
+    ):
+        side = side_after(side, stride)
+        result.append(left(side, ratio, stride))
+    return result
 
 
-def place(depths, stage, block):
-    return sum(depths[:stage]) + block
+def rest_but(**options):
+    return lambda config, side: rest(config, side, **options)
 
 
-drop_rate = by_cases(
+left_over = by_cases(
     cases=[
-        ((3, 4, 6, 3), 1, 2, 0.1),
-        ((3, 4, 6, 3), 3, 1, 0.1),
-        ((2, 5, 3), 0, 1, 0.3),
-        ((2, 5, 3), 2, 2, 0.3),
+        (PRESETS["b0"], 250),
+        (PRESETS["b0"], 333),
+        (PRESETS["b0"], 117),
+        (replace(PRESETS["b0"], reduction_ratios=(8, 5, 3, 2)), 470),
     ],
-    true=rate_at(place),
-    same=closely,
+    true=rest,
     mistakes={
-        "The last block does not reach the last rate. Between the first and "
-        "the last of n blocks there are n - 1 steps.": rate_at(place, sum),
-        "Your schedule begins anew in every stage, but it runs once through "
-        "the blocks of all stages.": lambda depths, stage, block, last: (
-            last * block / (depths[stage] - 1)
+        "Your function rounds the sides down. A patch embedding rounds them "
+        "up.": rest_but(side_after=lambda side, stride: side // stride),
+        "The ratio is one of sides here. Along one side, windows of `ratio` "
+        "tokens follow each other, not of `ratio` squared.": (
+            rest_but(left=lambda tokens, ratio, stride: tokens % ratio**2)
         ),
-        "Your function gives one rate to each stage, but the rate rises from "
-        "block to block.": (
-            rate_at(lambda d, stage, block: stage, lambda d: len(d) - 1)
+        "These are the tokens that are in a window. Asked are the ones that "
+        "are left over.": (
+            rest_but(left=lambda tokens, ratio, _: tokens - tokens % ratio)
         ),
-        "Your function returns the rate of the stage's first block. Add the "
-        "blocks of the stage that come before yours.": (
-            rate_at(lambda d, stage, block: sum(d[:stage]))
+        "These are the numbers of keys on a side.": (
+            rest_but(left=lambda tokens, ratio, stride: tokens // ratio)
         ),
-        "The very first block must have rate 0, because stage and block are "
-        "counted from 0.": rate_at(lambda *block: place(*block) + 1, sum),
-        "Your function counts the branches. Both branches of a block have the "
-        "same rate, so count the blocks.": (
-            rate_at(place, lambda d: sum(d) - 0.5)
+        "Your function computes how many tokens are missing from another "
+        "whole window.": (
+            rest_but(left=lambda tokens, ratio, stride: -tokens % ratio)
         ),
-        "Your schedule runs backwards. The first block has rate 0, and the "
-        "last one has the full rate.": lambda *case: (
-            case[-1] - rate_at(place)(*case)
+        "These are the sides of the feature maps. Divide them into windows.": (
+            rest_but(left=lambda tokens, ratio, stride: tokens)
         ),
-        "Your function counts all blocks of the stage itself as well. Before "
-        "it are only those of the earlier stages.": (
-            rate_at(lambda d, stage, block: place(d, stage + 1, block))
-        ),
+        "Your function divides the pixels of the photo into windows. "
+        "Attention merges tokens, so compute the side of each feature map "
+        "first.": lambda config, side: [
+            side % ratio for ratio in config.reduction_ratios
+        ],
     },
-    otherwise="With depths {0}, block {2} of stage {1}, both counted from 0, "
-    "has a rate of {wanted:.4f} if the last rate is {3}, but your function "
-    "returned {said:.4f}.",
+    otherwise="For a side of {1} pixels your function returned {said}, but "
+    "{wanted} tokens are left over.",
 )
 
 
