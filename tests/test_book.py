@@ -13,7 +13,11 @@ import quotes
 
 ROOT = notebooks.ROOT
 NOTEBOOKS = notebooks.paths()
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md")])
+PAGES = sorted(
+    page
+    for folder in ("", "book/", "data/**/", "benchmarks/")
+    for page in ROOT.glob(f"{folder}*.md")
+)
 
 each_notebook = pytest.mark.parametrize(
     "path", NOTEBOOKS, ids=lambda path: path.stem
@@ -74,7 +78,7 @@ def test_the_tables_of_chapters_are_fresh():
     assert list(contents.stale_picture(ROOT, write=False)) == []
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PAGES, ids=notebooks.relative)
 def test_images_and_links_of_a_page(path):
     text = path.read_text(encoding="utf-8")
     for alt, target in guards.text_images(text):

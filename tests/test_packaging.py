@@ -1,6 +1,7 @@
 """What package tools read agrees with Colab, the README and itself."""
 
 import re
+from itertools import chain
 
 import pytest
 import tomllib
@@ -120,7 +121,11 @@ def test_commands_of_an_environment(name, tmp_path):
     extras = re.findall(r"\.\[([\w,]+)\]", " ".join(install))
     assert all(extra in EXTRAS for x in extras for extra in x.split(","))
     assert len(runs) == len(environments.ENVIRONMENTS[name].runs) > 0
-    files = re.findall(r"(?:tests/|\bbook\b)\S*", " ".join(install + runs[-1]))
+    files = [
+        found[1]
+        for argument in chain(install, *runs)
+        if (found := re.fullmatch(r"(?:--\w+=)?(tests/\S+|book)", argument))
+    ]
     assert files and all((ROOT / file).exists() for file in files)
 
 

@@ -23,7 +23,7 @@ FILES = (
 )
 
 # Third-party packages of this environment are refused, torch, einops and what
-# these two ask for themselves excepted.
+# these two ask for themselves excepted; setuptools is loaded as Python starts.
 SCRIPT = """
 import re
 import sys
@@ -31,7 +31,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions
 from importlib.metadata import requires
 
 allowed = set()
-todo = ["torch", "einops"]
+todo = ["torch", "einops", "setuptools"]
 while todo:
     name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
     if name not in allowed:

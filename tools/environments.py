@@ -61,7 +61,7 @@ ENVIRONMENTS = {
     ),
     "train": Environment(
         "3.10",
-        (*OLDEST, "--editable=.[train]", "pytest>=8"),
+        (*OLDEST, "--editable=.[train]", "pytest>=8", "setuptools>=77"),
         (WITHOUT_BOOK,),
     ),
     "colab": Environment(
