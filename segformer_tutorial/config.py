@@ -62,7 +62,8 @@ def check_config(config: SegFormerConfig) -> None:
     stages = len(config.dims)
     for name in PER_STAGE:
         values = getattr(config, name)
-        kinds, word = (int,), "integers"
+        kinds: tuple[type, ...] = (int,)
+        word = "integers"
         if name == "expansion_ratios":
             kinds, word = (int, float), "numbers"
         if (
@@ -104,13 +105,13 @@ def is_number(value: object, *kinds: type) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-WIDE = {"dims": (64, 128, 320, 512)}
+WIDE = (64, 128, 320, 512)  # the dims of B1 to B5
 
 PRESETS = {
     "b0": SegFormerConfig(),
-    "b1": SegFormerConfig(**WIDE),
-    "b2": SegFormerConfig(**WIDE, depths=(3, 4, 6, 3), decoder_dim=768),
-    "b3": SegFormerConfig(**WIDE, depths=(3, 4, 18, 3), decoder_dim=768),
-    "b4": SegFormerConfig(**WIDE, depths=(3, 8, 27, 3), decoder_dim=768),
-    "b5": SegFormerConfig(**WIDE, depths=(3, 6, 40, 3), decoder_dim=768),
+    "b1": SegFormerConfig(dims=WIDE),
+    "b2": SegFormerConfig(dims=WIDE, depths=(3, 4, 6, 3), decoder_dim=768),
+    "b3": SegFormerConfig(dims=WIDE, depths=(3, 4, 18, 3), decoder_dim=768),
+    "b4": SegFormerConfig(dims=WIDE, depths=(3, 8, 27, 3), decoder_dim=768),
+    "b5": SegFormerConfig(dims=WIDE, depths=(3, 6, 40, 3), decoder_dim=768),
 }

@@ -16,8 +16,9 @@ def sample_photo(size: int | None = None) -> Tensor:
     """
     if size is not None and size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
-    with get_sample_data("grace_hopper.jpg") as file:
-        photo = torch.from_numpy(np.array(Image.open(file).convert("RGB")))
+    path = get_sample_data("grace_hopper.jpg", asfileobj=False)
+    with Image.open(path) as image:
+        photo = torch.from_numpy(np.array(image.convert("RGB")))
     photo = photo.permute(2, 0, 1).float() / 255
     side = min(photo.shape[1:])
     photo = photo[:, :side, :side]  # the top: the face is there

@@ -143,14 +143,13 @@ def legend(
         for color, name in zip(colors, names.values(), strict=True)
     ]
     columns = min(columns, len(handles))
-    below = isinstance(where, Figure)
-    if below:
+    if isinstance(where, Figure):
         rows = -(-len(handles) // columns)
         where.set_figheight(where.get_figheight() + 0.3 * rows)
     where.legend(
         handles=handles,
         ncols=columns,
-        loc="outside lower center" if below else "best",
+        loc="outside lower center" if isinstance(where, Figure) else "best",
         handlelength=1,
         handleheight=1,
         columnspacing=1,

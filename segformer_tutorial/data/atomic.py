@@ -5,7 +5,9 @@ import uuid
 from pathlib import Path
 
 
-def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
+def write_whole(
+    path: str | os.PathLike, content: str | bytes | memoryview
+) -> None:
     """Write a file so that it is complete at every moment or not there.
 
     The content goes to a temporary file in the same folder, which is flushed

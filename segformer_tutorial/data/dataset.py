@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .images import VOID, DataError, read_image
-from .labels import Colour, LabelReader
+from .labels import LabelReader
 from .normalize import default_statistics
 from .task import Task
 
@@ -32,8 +32,8 @@ class LabelledImages(Dataset):
         *,
         labels: str = "",
         values: Mapping[int, int] | None = None,
-        palette: Sequence[Colour] | None = None,
-        void_colours: Sequence[Colour] = (),
+        palette: Sequence[Sequence[int]] | None = None,
+        void_colours: Sequence[Sequence[int]] = (),
         channels: int = 3,
     ):
         if not pairs:

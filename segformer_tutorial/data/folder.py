@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .dataset import LabelledImages
-from .images import VOID, DataError
-from .labels import Colour
+from .images import VOID, Colour, DataError
 
 PICTURES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".npy"
@@ -87,7 +86,8 @@ def read_classes(path: str | os.PathLike) -> ClassNames:
         is_void = colour is not None and name.casefold() == "void"
         if void and not is_void:
             raise DataError(f"{where}: void must stand after all classes")
-        for key in {colour} if is_void else {name, colour} - {None}:
+        keys: set[str | Colour | None] = {colour} if is_void else {name, colour}
+        for key in keys - {None}:
             if key in seen:
                 raise DataError(
                     f"{where}: {line} repeats line {seen[key]}; names and "
@@ -123,7 +123,8 @@ def _name_and_colour(line: str, where: str) -> tuple[str, Colour | None]:
     if match is None:
         return line, None
     name, *levels, code = match.groups()
-    colour = tuple(bytes.fromhex(code)) if code else tuple(map(int, levels))
+    r, g, b = bytes.fromhex(code) if code else map(int, levels)
+    colour = r, g, b
     if max(colour) > 255:
         raise DataError(f"{where}: a colour is three numbers in 0..255: {line}")
     return name, colour

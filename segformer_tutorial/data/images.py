@@ -10,6 +10,7 @@ from torch import Tensor
 
 VOID = 255  # the label of a pixel that does not count
 MAX_PIXELS = 2**28  # a larger picture is more likely a mistake, or an attack
+Colour = tuple[int, int, int]  # red, green, blue
 LOSSY = ("JPEG", "MPO", "JPEG2000", "WEBP")
 OPEN = threading.Lock()
 
@@ -94,7 +95,7 @@ class LabelFile:
         return self.image.mode in ("RGB", "RGBA")
 
     @property
-    def palette(self) -> list[tuple[int, int, int]]:
+    def palette(self) -> list[Colour]:
         """The colours in which a palette shows the numbers, or none."""
         if self.image.mode != "P":
             return []

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from .dataset import LabelledImages
 from .folder import PICTURES, files_by_name
-from .images import VOID, DataError
-from .labels import Colour
+from .images import VOID, Colour, DataError
 
 
 def read_voc(
@@ -40,7 +39,8 @@ def voc_colour(index: int) -> Colour:
     levels = [0, 0, 0]
     for k in range(8):
         levels[k % 3] |= (index >> k & 1) << 7 - k // 3
-    return tuple(levels)
+    r, g, b = levels
+    return r, g, b
 
 
 def read_pet(

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from .images import VOID, DataError, LabelFile
 
-Colour = tuple[int, int, int]
 WAYS = ("index", "from-one", "binary", "colours")
 
 
@@ -39,8 +38,8 @@ class LabelReader:
         *,
         labels: str = "",
         values: Mapping[int, int] | None = None,
-        palette: Sequence[Colour] | None = None,
-        void_colours: Sequence[Colour] = (),
+        palette: Sequence[Sequence[int]] | None = None,
+        void_colours: Sequence[Sequence[int]] = (),
     ):
         if labels and values is not None:
             raise DataError(f"labels {labels!r} or values expected, got both")
@@ -194,8 +193,8 @@ def _values(labels: str, classes: Sequence[str]) -> dict[int, int]:
 
 
 def _by_colour(
-    palette: Sequence[Colour] | None,
-    void_colours: Sequence[Colour],
+    palette: Sequence[Sequence[int]] | None,
+    void_colours: Sequence[Sequence[int]],
     num_classes: int,
 ) -> dict[int, int]:
     """The class, or 255, for each colour; empty where one is not unique."""

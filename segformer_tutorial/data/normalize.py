@@ -25,9 +25,9 @@ def normalize(
         )
     if not image.is_floating_point():
         raise ValueError(f"image must be float in 0..1, got {image.dtype}")
-    mean = image.new_tensor(mean)[:, None, None]
-    std = image.new_tensor(std)[:, None, None]
-    return (image * 255 - mean) / std
+    center = image.new_tensor(mean)[:, None, None]
+    scale = image.new_tensor(std)[:, None, None]
+    return (image * 255 - center) / scale
 
 
 def default_statistics(

@@ -1,6 +1,7 @@
 """What a model was trained for, apart from its weights."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from torch import nn
@@ -19,11 +20,11 @@ class Task:
     0..255. Raises ValueError for anything else.
     """
 
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...] | None = None
+    classes: Sequence[str]
+    palette: Sequence[Sequence[int]] | None = None
     short_side: int | None = None
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+    mean: Sequence[float] = MEAN
+    std: Sequence[float] = STD
 
     def __post_init__(self):
         def fix(name, value):  # lists, as from JSON, become tuples

@@ -94,7 +94,7 @@ def eval_transform(
 
 
 def scaled(
-    size: tuple[int, int], factor: float, short_side: int | None
+    size: Sequence[int], factor: float, short_side: int | None
 ) -> tuple[int, int]:
     """Height and width after scaling by `factor`, at least one pixel each."""
     h, w = size

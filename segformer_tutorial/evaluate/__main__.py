@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import cast
 
 from ..data import (
     READERS,
@@ -225,5 +227,5 @@ def size_of_pictures(model: SegFormer, options: argparse.Namespace) -> str:
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):  # names that it cannot show
-        stream.reconfigure(errors="backslashreplace")
+        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
     sys.exit(main())

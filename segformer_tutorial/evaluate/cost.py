@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 aten = torch.ops.aten
 
 
-def count_macs(function: Callable, *inputs) -> Counter:
+def count_macs(function: Callable, *inputs) -> Counter[str]:
     """Multiply-adds of a call by kind of operation; `total()` adds them up.
 
     These are multiply-adds, not FLOPs, of which a multiply-add is two.
@@ -25,7 +26,7 @@ def count_macs(function: Callable, *inputs) -> Counter:
         FlopCounterMode(display=False, custom_mapping=FORMULAS) as mode,
     ):
         function(*inputs)
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for operation, flops in mode.get_flop_counts().get("Global", {}).items():
         counts[str(operation).removeprefix("aten.")] += flops // 2
     return counts
@@ -46,6 +47,6 @@ def attention(query, key, value, *args, out_shape=None, **kwargs) -> int:
 
 # What PyTorch does not count: matrix times vector in no version, and attention
 # on a CPU before 2.15 (pytorch#195460); not every version has that operation.
-FORMULAS = {aten.mv: matrix_vector}
+FORMULAS: dict[Any, Callable[..., int]] = {aten.mv: matrix_vector}
 if hasattr(aten, "_scaled_dot_product_flash_attention_for_cpu"):
     FORMULAS[aten._scaled_dot_product_flash_attention_for_cpu] = attention

@@ -106,7 +106,7 @@ def overlay(
     return np.rint(mixed).astype(np.uint8)
 
 
-def as_array(x: Tensor | np.ndarray) -> np.ndarray:
+def as_array(x: Tensor | Palette) -> np.ndarray:
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 

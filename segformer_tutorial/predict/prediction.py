@@ -162,4 +162,4 @@ def check_options(
 
 
 def at_least_one(value: Any) -> bool:
-    return isinstance(value, Integral) and value >= 1
+    return isinstance(value, Integral) and int(value) >= 1

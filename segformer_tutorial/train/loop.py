@@ -14,6 +14,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
+from ..data import task_of
 from ..data.batches import seed_of
 from .checkpoints import (
     last_checkpoint,
@@ -64,13 +65,11 @@ def train(
     with bar, workers_of(run.batches), StopSignals() as stop:
         stopped = not measure(run, bar, stop)  # a resumed run may owe this
         while not stopped and not is_finished(run):
-            losses = training_step(
-                run, islice(run.batches, config.accumulation)
-            )
+            parts = training_step(run, islice(run.batches, config.accumulation))
             # All processes stop, save and fail together.
             losses, (stopped, overdue) = agree(
                 accelerator,
-                losses,
+                parts,
                 (stop.received is not None, is_overdue(run)),
             )
             loss = sum(part / config.accumulation for part in losses)
@@ -193,7 +192,9 @@ def save(run: Run) -> None:
     }
     on_main(
         accelerator,
-        lambda: save_checkpoint(run.output, state, run.network.task, tensors),
+        lambda: save_checkpoint(
+            run.output, state, task_of(run.network), tensors
+        ),
     )
     run.saved, run.saved_at = state.step, time.monotonic()
 

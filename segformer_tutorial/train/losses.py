@@ -5,7 +5,7 @@ All take logits, `b k h' w'`, which are resized to the labels, and labels,
 nothing else costs 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -76,7 +76,7 @@ def cross_entropy_and_dice(logits: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(logits, labels) + dice_loss(logits, labels)
 
 
-LOSSES = {
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross-entropy": cross_entropy,
     "focal": focal_loss,
     "dice": dice_loss,

@@ -77,7 +77,8 @@ def freeze(module: nn.Module) -> None:
     `train()`, on it or on a module around it, no longer changes its mode.
     """
     module.requires_grad_(False).eval()
-    module.train = partial(_keep_mode, module)
+    # The method of this one object is replaced on purpose.
+    module.train = partial(_keep_mode, module)  # type: ignore[method-assign]
 
 
 def _keep_mode(module: nn.Module, mode: bool = True) -> nn.Module:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..data import LabelledImages
 from ..data.batches import seed_of
+from ..model import SegFormer
 from .checkpoints import load_checkpoint
 from .folder import open_folder, write_settings
 from .log import Log
@@ -92,8 +93,9 @@ def set_up(
     else:
         check_parts(model)
         if config.freeze_encoder:
-            freeze(model.encoder)
-    model.task = task_of_run(config, train_set)
+            freeze(model.get_submodule("encoder"))
+    # In torch's types a module's attributes are tensors or modules.
+    model.task = task_of_run(config, train_set)  # type: ignore[assignment]
     loss = build_loss(config, train_set)
     model, optimizer, rates = prepare(model, config, accelerator)
     state = RunState()
@@ -159,7 +161,7 @@ def prepare(
     if accelerator.num_processes > 1:
         model = prepare_for_several(model, accelerator.device)
     groups = parameter_groups(
-        model,
+        cast(SegFormer, model),  # or any network with its two parts
         lr=config.lr,
         weight_decay=config.weight_decay,
         head_lr_factor=config.head_lr_factor,

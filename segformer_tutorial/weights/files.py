@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -249,7 +250,8 @@ def _damaged(path: Path, error: Exception) -> WeightsError:
 
 def _parts(state) -> Iterator[tuple[tuple[str, ...], Mapping]]:
     """Every innermost dict that known keys lead to, and those keys."""
-    seen, todo = set(), [((), state)]
+    seen: set[int] = set()
+    todo: list[tuple[tuple[str, ...], Any]] = [((), state)]
     while todo:
         path, x = todo.pop(0)
         if not isinstance(x, Mapping) or id(x) in seen:

@@ -32,7 +32,8 @@ def download(name: str, revision: str | None) -> Source:
             f"{name}: no such file, and a hub needs huggingface_hub: {EXTRA}"
         ) from error
 
-    license, missing = None, None
+    license = None
+    missing: hub.EntryNotFoundError | None = None
     try:
         try:
             card = hf_hub_download(name, "README.md", revision=revision)

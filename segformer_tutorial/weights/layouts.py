@@ -223,7 +223,7 @@ def to_layout(state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
             f"the {layout} layout has no place for our decoder: give the "
             "state dict of model.encoder"
         )
-    renamed = {}
+    renamed: dict[str, Tensor] = {}
     for name, x in state.items():
         keys = theirs(name, spelled, spelled.encoder[0 if whole else -1])
         if len(keys) == 2:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -155,7 +156,7 @@ def config_from_shapes(
         keys = theirs(f"{name}.weight", layout, prefix)
         return tuple(state[keys[0]].shape) if keys[0] in state else ()
 
-    values = {}
+    values: dict[str, Any] = {}
     stage = "encoder.stages.0"
     try:
         head_dim, in_channels = shape(f"{stage}.patch_embedding.proj")[:2]

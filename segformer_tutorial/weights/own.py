@@ -96,7 +96,8 @@ def load_model(path: str | os.PathLike) -> SegFormer:
         raise WeightsError(f"{path}: missing: {some(result.kept)}")
     tensors = {name: x.clone() for name, x in result.tensors.items()}
     model.load_state_dict(tensors, assign=True)
-    model.task = task
+    # In torch's types a module's attributes are tensors or modules.
+    model.task = task  # type: ignore[assignment]
     return model.eval()
 
 
@@ -177,6 +178,6 @@ def with_sorted_metadata(content: bytes) -> bytes:
     header = json.loads(content[8:end])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
-    text = text.encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[end:]
+    data = text.encode()
+    data += b" " * (-len(data) % 8)
+    return len(data).to_bytes(8, "little") + data + content[end:]
