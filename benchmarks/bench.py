@@ -63,7 +63,11 @@ from report import ROOT, put_in_readme, table, write_rows
 from segformer_tutorial import SegFormer
 from segformer_tutorial.evaluate.cost import count_macs
 
-CASES = [(name, size) for size in (512, 1024) for name in ("b0", "b2", "b5")]
+CASES = {
+    f"{name}@{size}": (name, size)
+    for size in (512, 1024)
+    for name in ("b0", "b2", "b5")
+}
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 SETTINGS = {"as installed": "0", "with huge pages": "1"}
 TRAINED = (OURS, HF, SMP)
@@ -270,6 +274,13 @@ def main() -> None:
         "--quick", action="store_true", help="B0 at 512 and a training step"
     )
     parser.add_argument(
+        "--cases",
+        nargs="+",
+        choices=CASES,
+        default=list(CASES),
+        help="forward passes to time (default: all)",
+    )
+    parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu"
     )
     parser.add_argument(
@@ -303,7 +314,8 @@ def main() -> None:
     note(f"{machine(options.device)}; {versions()}; {options.dtype}")
     forwards: dict[str, dict] = {setting: {} for setting in settings}
     memory, work, rows = [], {}, []
-    for preset, size in CASES[:1] if options.quick else CASES:
+    for name in options.cases[:1] if options.quick else options.cases:
+        preset, size = CASES[name]
         case = f"{preset.upper()}, {size} x {size}"
         work[case] = macs(preset, size)
         with tempfile.TemporaryDirectory() as folder:
