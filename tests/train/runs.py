@@ -3,6 +3,7 @@
 import csv
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -107,6 +108,8 @@ def child(config, resume, prepare, environ) -> None:
     """Train, in a process of its own."""
     os.environ |= environ
     torch.set_num_threads(1)
+    # Tests that were started in the background may ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform == "linux":  # the workers of a loader; no second server
         multiprocessing.set_start_method("fork", force=True)
     if prepare is not None:
