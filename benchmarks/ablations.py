@@ -4,7 +4,7 @@
 
 A small SegFormer on the drawn scenes, from scratch, a minute or two a run on
 a laptop. Every run differs from the first in what its name says. The losses
-and the mIoU go to data/runs/ablations.csv, from which chapter 11 draws them;
+and the mIoU go to data/runs/ablations.csv, from which chapter 12 draws them;
 runs that are not repeated keep their rows.
 """
 
