@@ -320,9 +320,10 @@ def test_official_recipes(name):
         parse(f"--config {ROOT / 'configs' / name}.json")
 
 
-def test_commands_of_the_readme(tmp_path, monkeypatch):
+def test_written_commands(tmp_path, monkeypatch):
     """Each one can be read where the runs before it have been made."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = (ROOT / "README.md", ROOT / "book" / "commands.md")
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     lines += re.findall(
@@ -341,7 +342,7 @@ def test_commands_of_the_readme(tmp_path, monkeypatch):
         folder = Path(config.output)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(asdict(config)))
-    assert count >= 5
+    assert count >= 8
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.parent.name)
