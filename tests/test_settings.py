@@ -308,7 +308,11 @@ def test_without_a_clone_the_message_says_where_the_scenes_are(
 
 @pytest.mark.parametrize("name", ["ade20k", "cityscapes"])
 def test_official_recipes(name):
-    """What differs from the defaults is the data, its sizes and the init."""
+    """What differs from the defaults is the data, its sizes and the init.
+
+    Source: NVlabs/SegFormer, local_configs/segformer/B0, the files
+    segformer.b0.512x512.ade.160k.py and segformer.b0.1024x1024.city.160k.py.
+    """
     config = parse(f"--config {ROOT / 'configs' / name}.json --data x")
     assert config.dataset == name and config.init.startswith("nvidia/mit-b")
     official = TrainConfig()
@@ -316,6 +320,14 @@ def test_official_recipes(name):
         assert getattr(config, field) == getattr(official, field)
     assert config.batch_size == {"ade20k": 16, "cityscapes": 8}[name]
     assert config.crop_size == {"ade20k": 512, "cityscapes": 1024}[name]
+    assert config.eval_every == {"ade20k": 16_000, "cityscapes": 4000}[name]
+    assert config.save_every == 4000
+    tested = (config.short_side, config.eval_window, config.eval_stride)
+    none = TrainConfig()
+    assert tested == {
+        "ade20k": (512, none.eval_window, none.eval_stride),
+        "cityscapes": (none.short_side, 1024, 768),
+    }[name]
     with pytest.raises(TrainError, match=rf"{name}\.json: data must be"):
         parse(f"--config {ROOT / 'configs' / name}.json")
 
