@@ -1,0 +1,340 @@
+"""Try the paper's claims at small scale: the same run, one thing changed.
+
+    python benchmarks/claims.py                   # all arms, five seeds
+    python benchmarks/claims.py --arms base "no position" --seeds 0 1
+    python benchmarks/claims.py --collect         # only gather what there is
+
+Each run trains a network of about 0.9 million parameters from scratch on the
+drawn scenes, 400 steps of 8 crops of 128 pixels, one to two minutes on one
+core of a CPU. Seeds are paired: seed k means the same crops in the same order
+for every arm. A finished run is a file in runs/claims, so that a set of runs
+that was killed goes on where it was, and several processes can share it with
+different --seeds. All finished runs go to data/runs/claims.csv.
+"""
+
+import argparse
+import csv
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from PIL import Image
+from torch import Tensor, nn
+
+from report import ROOT
+from segformer_tutorial import SegFormer, SegFormerConfig, resize
+from segformer_tutorial.data import LabelledImages, data_folder, read_folder
+from segformer_tutorial.data.atomic import write_whole
+from segformer_tutorial.data.batches import seed_of
+from segformer_tutorial.decoder import FoldedMLPDecoder
+from segformer_tutorial.encoder import init_weights
+from segformer_tutorial.evaluate import evaluate
+from segformer_tutorial.train import TrainConfig, train
+
+STEPS, CROP, BATCH, RATE = 400, 128, 8, 1e-3
+SMALL = SegFormerConfig(dims=(16, 32, 80, 128), decoder_dim=64, num_classes=12)
+COLUMNS = ("arm", "seed", "parameters", "measure", "value")
+TABLE = ROOT / "data" / "runs" / "claims.csv"
+FOLDER = ROOT / "runs" / "claims"
+
+
+class Position(nn.Module):
+    """A learned positional code, added and resized to the map: b h w c."""
+
+    def __init__(self, dim: int, side: int):
+        super().__init__()
+        self.code = nn.Parameter(torch.zeros(1, dim, side, side))
+        nn.init.trunc_normal_(self.code, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        code = resize(self.code, x.shape[1:3])
+        return x + rearrange(code, "1 c h w -> 1 h w c")
+
+
+def without_mixing(model: SegFormer) -> SegFormer:
+    """Take the convolutions out of Mix-FFN: a plain feed-forward network."""
+    for stage in model.encoder.stages:
+        for block in stage.blocks:
+            block.ffn.dwconv = nn.Identity()
+    return model
+
+
+def with_position(model: SegFormer) -> SegFormer:
+    """The same with a learned positional code behind each patch embedding."""
+    side = CROP
+    for stage, stride in zip(
+        model.encoder.stages, model.config.strides, strict=True
+    ):
+        side //= stride
+        dim = stage.norm.normalized_shape[0]
+        stage.patch_embedding = nn.Sequential(
+            stage.patch_embedding, Position(dim, side)
+        )
+    return without_mixing(model)
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions and a shortcut: b c h w -> b c h w."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(dim, dim, 3, padding=1, bias=False),
+            nn.BatchNorm2d(dim),
+            nn.ReLU(),
+            nn.Conv2d(dim, dim, 3, padding=1, bias=False),
+            nn.BatchNorm2d(dim),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.layers(x))
+
+
+class ConvEncoder(nn.Module):
+    """A residual network with the strides of the Mix Transformer.
+
+    b 3 h w -> [b dims[i] h/s_i w/s_i] with s = 4, 8, 16, 32.
+    """
+
+    def __init__(self, dims: Sequence[int] = (16, 32, 64, 128)):
+        super().__init__()
+        self.stages = nn.ModuleList()
+        in_channels = 3
+        for i, dim in enumerate(dims):
+            size, stride = (7, 4) if i == 0 else (3, 2)
+            self.stages.append(
+                nn.Sequential(
+                    nn.Conv2d(
+                        in_channels, dim, size, stride, size // 2, bias=False
+                    ),
+                    nn.BatchNorm2d(dim),
+                    nn.ReLU(),
+                    Residual(dim),
+                    Residual(dim),
+                )
+            )
+            in_channels = dim
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = []
+        for stage in self.stages:
+            images = stage(images)
+            maps.append(images)
+        return maps
+
+
+class Network(nn.Module):
+    """An encoder, and a decoder that sees the maps that `used` names."""
+
+    def __init__(self, encoder: nn.Module, dims: Sequence[int], used: slice):
+        super().__init__()
+        self.encoder, self.used = encoder, used
+        self.decoder = FoldedMLPDecoder(dims[used], dim=64, num_classes=12)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.decoder(self.encoder(images)[self.used])
+        size = [-(-side // 4) for side in images.shape[2:]]
+        return resize(logits, size)
+
+
+def segformer(**changes) -> Callable[[], nn.Module]:
+    return lambda: SegFormer(replace(SMALL, **changes))
+
+
+def last_stage() -> nn.Module:
+    model = SegFormer(SMALL)
+    return Network(model.encoder, SMALL.dims, slice(3, 4))
+
+
+def conv_net(used: slice = slice(0, 4)) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        encoder = ConvEncoder()
+        encoder.apply(init_weights_of_convolutions)
+        return Network(encoder, (16, 32, 64, 128), used)
+
+    return build
+
+
+def init_weights_of_convolutions(module: nn.Module) -> None:
+    """As in residual networks, which scale by the fan-out and have no bias."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    else:
+        init_weights(module)
+
+
+# name: how the network is built. The letters are those of the chapter.
+ARMS: dict[str, Callable[[], nn.Module]] = {
+    "base": segformer(),
+    # (a) Table 1c: position from Mix-FFN, from a code, from nothing
+    "positional code": lambda: with_position(SegFormer(SMALL)),
+    "no position": lambda: without_mixing(SegFormer(SMALL)),
+    # (b) Table 1b: the width of the decoder
+    "decoder 16": segformer(decoder_dim=16),
+    "decoder 256": segformer(decoder_dim=256),
+    # (c) Table 1d: the decoder needs a transformer's last stage
+    "last stage alone": last_stage,
+    "conv encoder": conv_net(),
+    "conv encoder, last stage alone": conv_net(slice(3, 4)),
+    # (d) the parts of the encoder
+    "no overlap": segformer(patch_sizes=(4, 2, 2, 2)),
+    "no reduction": segformer(reduction_ratios=(1, 1, 1, 1)),
+    "twice the reduction": segformer(reduction_ratios=(16, 8, 4, 2)),
+    "expansion 8 8 4 4": segformer(expansion_ratios=(8, 8, 4, 4)),
+    # (f) more scenes: the same steps on 2000 instead of 160
+    "2000 scenes": segformer(),
+}
+POSITION = ("base", "positional code", "no position")
+ROBUST = ("base", "conv encoder")
+
+
+def noise(image: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    added = torch.randn(image.shape, generator=generator) * 25
+    return (image + added).round().clamp(0, 255).to(torch.uint8)
+
+
+def blur(image: Tensor) -> Tensor:
+    from torchvision.transforms.v2.functional import gaussian_blur
+
+    return gaussian_blur(image, [9, 9], [1.5, 1.5])
+
+
+def dark(image: Tensor) -> Tensor:
+    return (image * 0.5).round().to(torch.uint8)
+
+
+def jpeg(image: Tensor) -> Tensor:
+    picture = Image.fromarray(rearrange(image, "c h w -> h w c").numpy())
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=10)
+    pixels = bytearray(Image.open(file).convert("RGB").tobytes())
+    again = torch.frombuffer(pixels, dtype=torch.uint8)
+    _, h, w = image.shape
+    return rearrange(again, "(h w c) -> c h w", h=h, w=w)
+
+
+CORRUPTIONS = {"noise": noise, "blur": blur, "dark": dark, "jpeg": jpeg}
+
+
+class Changed:
+    """A data set whose pictures go through a function."""
+
+    def __init__(self, dataset: LabelledImages, change: Callable):
+        self.dataset, self.change = dataset, change
+        self.classes = dataset.classes
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image, labels = self.dataset[index]
+        return self.change(image), labels
+
+
+def measures(arm: str, model: nn.Module) -> dict[str, float]:
+    """mIoU on val and test; for some arms at other sizes, or corrupted."""
+    folder = data_folder() / "scenes"
+    scenes = {split: read_folder(folder, split) for split in ("val", "test")}
+    short = min(scenes["val"][0][0].shape[1:])
+
+    def miou(dataset, **options) -> float:
+        return float(evaluate(model, dataset, **options).mean_iou)
+
+    found = {name: miou(dataset) for name, dataset in scenes.items()}
+    if arm in POSITION:
+        found["val, windows of the crop"] = miou(scenes["val"], window=CROP)
+        for factor in (0.5, 1.5):
+            side = int(factor * short)
+            found[f"val, {factor} x"] = miou(scenes["val"], short_side=side)
+    if arm in ROBUST:
+        for name, change in CORRUPTIONS.items():
+            found[f"val, {name}"] = miou(Changed(scenes["val"], change))
+    return found
+
+
+def more_scenes() -> Path:
+    """Draw 2000 scenes for training, once; those for val are the book's."""
+    folder = FOLDER / "scenes"
+    if not folder.exists():
+        sys.path.insert(0, str(data_folder()))
+        from draw_scenes import draw_all
+
+        draw_all(folder, {"train": 2000, "val": 40, "test": 40})
+    return folder
+
+
+def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
+    """Train one arm with one seed and return its rows of the table."""
+    with tempfile.TemporaryDirectory() as output:
+        config = TrainConfig(
+            data=str(more_scenes()) if arm == "2000 scenes" else "",
+            output=output,
+            steps=steps,
+            batch_size=BATCH,
+            crop_size=CROP,
+            lr=RATE,
+            warmup=steps // 10,
+            seed=seed,
+            workers=0,
+            log_every=steps,
+            eval_every=steps,
+            save_every=steps,
+        )
+        torch.manual_seed(seed_of("weights", seed))
+        model = ARMS[arm]()
+        train(config, model=model, progress=False)
+    parameters = sum(p.numel() for p in model.parameters())
+    return [
+        dict(zip(COLUMNS, (arm, seed, parameters, name, value), strict=True))
+        for name, value in measures(arm, model).items()
+    ]
+
+
+def collect(folder: Path, table: Path) -> None:
+    """Gather the finished runs, in the order of the arms."""
+    rows = [
+        row
+        for path in folder.glob("*.json")
+        for row in json.loads(path.read_text(encoding="utf-8"))
+    ]
+    arms = list(ARMS)
+    rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"]))
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(row | {"value": f"{row['value']:.4f}"})
+    write_whole(table, file.getvalue().encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--collect", action="store_true")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for seed in () if options.collect else options.seeds:
+        for arm in options.arms:
+            path = options.folder / f"{arm.replace(' ', '-')}-{seed}.json"
+            if path.exists():
+                continue
+            rows = run(arm, seed, steps=options.steps)
+            write_whole(path, json.dumps(rows, indent=1).encode())
+            print(f"{arm}, seed {seed}: {rows[0]['value']:.4f}", flush=True)
+    collect(options.folder, options.table)
+
+
+if __name__ == "__main__":
+    main()
