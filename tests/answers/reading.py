@@ -121,6 +121,7 @@ WRONG = [
     ("difference", per_draw(lambda a, *_: miou(total(a))), "of `a` alone"),
     ("difference", per_draw(lambda a, b, *_: accuracy(a) - accuracy(b)),
      "pixel accuracies"),
-    ("difference", lambda a, b, picks: torch.zeros(3), "returned [0.0, 0.0, 0.0]"),
+    ("difference", lambda a, b, picks: torch.zeros(3),
+     "returned [0.0, 0.0, 0.0]"),
     ("difference", lambda a, b, picks: 0.5, "a tensor of shape"),
 ]  # fmt: skip
