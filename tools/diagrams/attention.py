@@ -99,7 +99,7 @@ def queries_keys_values() -> Drawing:
     assert (n, dim) == (4096, 32)
     d = Drawing(
         490,
-        600,
+        590,
         "From the photo to queries, keys, values and the table of weights",
         f"The photo becomes a list of {n} tokens of {dim} channels by the "
         f"patch embedding. Three linear layers W_q, W_k and W_v, {dim} by "
@@ -118,16 +118,16 @@ def queries_keys_values() -> Drawing:
         if on:
             d.area(x - wide / 2, y + at, wide, 5, ACCENT)
 
+    left, middle, right = 80, 232, 384
     mosaic(d, 24, 40, tall)
     d.text(24 + tall / 2, 30, "photo", "bold")
     d.text(24 + tall / 2, 162, "b 3 256 256", shape)
-    d.across(134, 222, 40 + tall / 2)
-    d.text(178, 82, "patch", "small muted")
-    d.text(178, 112, "embedding", "small muted")
-    left, middle, right = 90, 245, 400
+    d.across(134, middle - 17, 40 + tall / 2)
+    d.text(172, 82, "patch", "small muted")
+    d.text(172, 112, "embedding", "small muted")
     d.text(middle, 30, "tokens", "bold")
     tokens(middle, 40)
-    d.text(268, 96, f"N c = {n} {dim}", f"start {shape}")
+    d.text(middle + 23, 96, f"N c = {n} {dim}", f"start {shape}")
     d.down(middle, 144, 172, arrow=False)
     d.across(left, right, 172, arrow=False)
     rows = (
@@ -189,7 +189,7 @@ def table_to_scale() -> Drawing:
         f"scale, a strip as high as the square and {size / narrow:g} times "
         f"narrower: {n:,} queries by {keys} keys.",
     )
-    left, right, top = 100, 430, 62
+    left, right, top = 100, 416, 62
     d.text(left + size / 2, 26, "every token is a key", "bold")
     d.text(left + size / 2, 48, f"{n:,} keys", "small muted")
     d.rect(left, top, size, size, fill=GREY, radius=0)
@@ -205,9 +205,9 @@ def table_to_scale() -> Drawing:
     d.text(right, 26, f"{ratio} × {ratio} merged", "bold")
     d.text(right, 48, f"{keys} keys", "small muted")
     d.area(right - narrow / 2, top, narrow, size, ACCENT)
-    d.text(right, top + size + 24, f"{n * keys / 1e6:.1f} million", "")
-    d.text(right, top + size + 43, "scores", "")
-    d.text(left + size / 2, top + size + 34, "N × N", "mono")
+    for x, name in ((left + size / 2, "N × N"), (right, "N × N/R")):
+        d.text(x, top + size + 24, name, "mono")
+    d.text(right, top + size + 44, f"{n * keys / 1e6:.1f} million scores")
     return d
 
 
