@@ -119,12 +119,12 @@ def queries_keys_values() -> Drawing:
             d.area(x - wide / 2, y + at, wide, 5, ACCENT)
 
     left, middle, right = 80, 232, 384
-    mosaic(d, 24, 40, tall)
-    d.text(24 + tall / 2, 30, "photo", "bold")
-    d.text(24 + tall / 2, 162, "b 3 256 256", shape)
-    d.across(134, middle - 17, 40 + tall / 2)
-    d.text(172, 82, "patch", "small muted")
-    d.text(172, 112, "embedding", "small muted")
+    mosaic(d, 14, 40, tall)
+    d.text(14 + tall / 2, 30, "photo", "bold")
+    d.text(14 + tall / 2, 162, "b 3 256 256", shape)
+    d.across(124, middle - 17, 40 + tall / 2)
+    d.text(168, 82, "patch", "small muted")
+    d.text(168, 112, "embedding", "small muted")
     d.text(middle, 30, "tokens", "bold")
     tokens(middle, 40)
     d.text(middle + 23, 96, f"N c = {n} {dim}", f"start {shape}")
