@@ -12,6 +12,7 @@ from ..config import is_number
 from .normalize import MEAN, STD
 
 MAX_FLOAT32 = 3e38
+MAX_SIDE = 2**14  # that of the largest square picture that is read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,10 @@ def check_task(task: Task) -> None:
     if side is not None and (not is_number(side, int) or side < 1):
         raise ValueError(
             f"short_side must be at least 1 or None, got {short(side)}"
+        )
+    if side is not None and side > MAX_SIDE:
+        raise ValueError(
+            f"short_side must be at most {MAX_SIDE}, got {short(side)}"
         )
     if len(task.mean) != len(task.std) or not task.mean:
         raise ValueError(

@@ -1,6 +1,7 @@
 """JSON that others wrote: read within bounds, or refused."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,17 @@ def read_object(path: Path) -> dict[str, Any]:
 def parse_object(text: str | bytes) -> dict[str, Any]:
     """Read a JSON object of at most 4 MiB.
 
-    Raises ValueError for anything else, a key that stands twice and the
-    numbers NaN and Infinity, which JSON does not have.
+    Raises ValueError for anything else, a key that stands twice and numbers
+    that are not finite.
     """
     if len(text) > MAX_BYTES:
         raise ValueError(f"must have at most {MAX_BYTES:,} bytes")
     try:
         values = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_float=_finite,
         )
     except (RecursionError, ValueError) as error:
         raise ValueError(f"is not JSON: {one_line(error)}") from error
@@ -58,4 +62,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(name: str):
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name[:20]} is not a finite number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)

@@ -33,7 +33,7 @@ def find_weights(folder: Path) -> Path:
     for name in FILES:
         if os.path.lexists(folder / name):
             return folder / name
-    text = f"{folder}: has none of {', '.join(FILES)}"
+    text = f"{folder}: is a folder that has none of {', '.join(FILES)}"
     others = [x for x in sorted(os.listdir(folder)) if _is_weights(x)]
     if others:
         text += f"; give the path of a file: it has {some(others)}"
