@@ -29,7 +29,7 @@ pytest.importorskip("safetensors")
 from safetensors.torch import load_file, save, save_file
 
 MODEL = SegFormer(
-    SegFormerConfig(dims=(8,), **{name: (1,) for name in PER_STAGE[1:]})
+    SegFormerConfig(dims=(8,), **dict.fromkeys(PER_STAGE[1:], (1,)))
 )
 USES = (load_model, lambda path: load_weights(MODEL, path), config_from_weights)
 LIMIT = 400 * 2**20  # beside what the imports and one tiny model take

@@ -15,7 +15,7 @@ from torch import Tensor
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 EXTENSIONS = (".safetensors", *PICKLES)
-EXTRA = "pip install safetensors huggingface_hub"
+EXTRA = "pip install safetensors huggingface_hub numpy"
 
 # Checkpoints hold their tensors under these keys, in any nesting.
 PLAIN = ("state_dict", "model_state_dict", "model", "module", "net", "params")
@@ -186,12 +186,19 @@ def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stripped if len(stripped) == len(state) else dict(state)
 
 
-def import_safetensors():
-    """The library, or ImportError that says how to install it."""
+def import_safetensors(*, saving: bool = False):
+    """The library, or ImportError that says how to install it.
+
+    saving: it then needs NumPy too.
+    """
     try:
         import safetensors.torch
+
+        if saving:
+            import numpy  # noqa: F401
     except ImportError as error:
-        raise ImportError(f"this needs safetensors: {EXTRA}") from error
+        name = (error.name or "safetensors").partition(".")[0]
+        raise ImportError(f"this needs {name}: {EXTRA}") from error
     return safetensors
 
 

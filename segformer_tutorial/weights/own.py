@@ -38,7 +38,7 @@ def save_weights(
     extension and for a path that cannot be written; ImportError without
     safetensors.
     """
-    save = import_safetensors().torch.save
+    save = import_safetensors(saving=True).torch.save
     path = Path(path)
     config = getattr(model, "config", None)
     if not isinstance(config, SegFormerConfig):

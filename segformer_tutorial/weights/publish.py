@@ -62,7 +62,7 @@ def save_for_transformers(
     cannot express, for a task that does not fit and for a folder that cannot
     be written; ImportError without safetensors.
     """
-    save = import_safetensors().torch.save
+    save = import_safetensors(saving=True).torch.save
     path = Path(folder)
     config = getattr(model, "config", None)
     if not isinstance(config, SegFormerConfig):
