@@ -1,4 +1,4 @@
-"""Evaluate a file of weights: `python -m segformer_tutorial.evaluate`."""
+"""Evaluate a model on a data set: `python -m segformer_tutorial.evaluate`."""
 
 import argparse
 import sys
@@ -41,7 +41,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add("model", help="a .safetensors file, as training and save_weights write")
+    add(
+        "model",
+        help="a .safetensors file, as training and save_weights write; a "
+        "folder of transformers; or owner/name on the Hugging Face Hub, where "
+        "no file or folder here has this name",
+    )
     add("--data", help="folder of the data set (default: the drawn scenes)")
     add(
         "--dataset",
@@ -55,7 +60,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--labels",
         default="",
         help="how label files are read: index, from-one, binary, colours, or "
-        'a table such as "0=255,7=0,8=1" (default: as the layout says)',
+        'a table such as "0=255,7=0,8=1" (default: as the layout says, or the '
+        "model for the layout folder)",
     )
     add(
         "--channels",
@@ -152,7 +158,7 @@ def run(options: argparse.Namespace) -> None:
         options.dataset,
         root,
         options.split,
-        labels=options.labels,
+        labels=way_of_labels(model, options),
         channels=channels,
     )
     check_classes(model, dataset, options)
@@ -186,6 +192,26 @@ def run(options: argparse.Namespace) -> None:
 
 def note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
+
+
+def way_of_labels(model: SegFormer, options: argparse.Namespace) -> str:
+    """How label files are read: as told, or else as the model says.
+
+    Other layouts than the folder know how their own files are meant.
+    """
+    task = task_of(model)
+    if (
+        options.labels
+        or options.dataset != "folder"
+        or not (task and task.labels_from_one)
+    ):
+        return options.labels
+    note(
+        f"{options.model} was trained on labels that count from one, with 0 "
+        "for void (do_reduce_labels), so the label files are read with "
+        "--labels from-one; --labels index reads them as they are"
+    )
+    return "from-one"
 
 
 def check_classes(
