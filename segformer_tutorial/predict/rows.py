@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..decoder import resize
 
-AT_ONCE = 2**24  # numbers held at full size: 64 MB of float32
+AT_ONCE = 2**22  # numbers held at full size: 16 MB of float32, several times
 
 
 class Rows(NamedTuple):

@@ -159,7 +159,9 @@ def labelled(
     bar,
 ) -> Iterator[tuple[Job, Tensor, Tensor]]:
     """The pictures of a batch with their labels; the others are named."""
-    images = torch.stack([image for _, image in batch])
+    images = batch[0][1][None]
+    if len(batch) > 1:  # a copy, which one large picture does not need
+        images = torch.stack([image for _, image in batch])
     size = images.shape[2:]
     short_side = min(size) if options.own_size else options.short_side
     try:
