@@ -132,8 +132,8 @@ def readable(
             skip(bar, job, error)
             continue
         for warning in caught:
-            text = f"note: {job.picture}: {warning.message}"
-            bar.write(text, file=sys.stderr)
+            text = printable(f"{job.picture}: {warning.message}")
+            bar.write(f"note: {text}", file=sys.stderr)
         yield job, image
 
 
@@ -207,8 +207,16 @@ def check_memory(
 
 def skip(bar, job: Job, error: Exception) -> None:
     """Name a picture that gets no labels, and why."""
-    text = one_line(error)
+    text = str(error)
     if not isinstance(error, DataError):  # which names the file
-        text = f"{job.picture}: {text}"
-    bar.write(f"skipped: {text}", file=sys.stderr)
+        text = f"{job.picture}: {one_line(error)}"
+    bar.write(f"skipped: {printable(text)}", file=sys.stderr)
     bar.update()
+
+
+def printable(text: str) -> str:
+    """A text without what a terminal would obey or cannot show.
+
+    A name of a file may hold anything.
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
