@@ -23,7 +23,7 @@ def label(*arguments, weights: Path, out: Path) -> int:
     """Run the command in this process, and return its exit status."""
     flags = ["--weights", weights, "--out", out, "--device", "cpu"]
     try:
-        return main([str(x) for x in (*arguments, *flags)])
+        return main([str(x) for x in (*flags, *arguments)])
     except SystemExit as end:
         return end.code
 
