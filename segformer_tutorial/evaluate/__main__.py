@@ -17,7 +17,7 @@ from ..data import (
 from ..model import SegFormer
 from ..predict import choose_device
 from ..predict.memory import use_huge_pages
-from ..predict.prediction import check_options
+from ..predict.options import add_options, check_flags, size_of_pictures
 from ..weights import load_model
 from .evaluation import evaluate, table
 
@@ -73,51 +73,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="go on where the class names of file and data set differ",
     )
-    add(
-        "--short-side",
-        type=int,
-        metavar="PIXELS",
-        help="length to which the shorter side of a picture is resized "
-        "(default: that of training, which the file says)",
-    )
-    add(
-        "--scales",
-        type=float,
-        nargs="+",
-        default=[1.0],
-        metavar="FACTOR",
-        help="average the class probabilities at these scales (default: 1)",
-    )
-    add(
-        "--flip",
-        action="store_true",
-        help="average with the probabilities of the mirrored picture",
-    )
-    add(
-        "--window",
-        type=int,
-        metavar="PIXELS",
-        help="side of a sliding window (default: the whole picture)",
-    )
-    add(
-        "--stride",
-        type=int,
-        metavar="PIXELS",
-        help="stride of the sliding window (default: 2/3 of its side)",
-    )
-    add(
-        "--device", help="cpu, cuda, cuda:N or mps (default: the best there is)"
-    )
+    add_options(parser)
     options = parser.parse_args(arguments)
-    try:
-        check_options(
-            short_side=options.short_side,
-            scales=options.scales,
-            window=options.window,
-            stride=options.stride,
-        )
-    except ValueError as error:
-        parser.error(str(error))
+    check_flags(parser, options)
     if options.dataset != "folder" and options.data is None:
         parser.error(f"--dataset {options.dataset} needs --data")
     return options
@@ -164,7 +122,7 @@ def run(options: argparse.Namespace) -> None:
     check_classes(model, dataset, options)
     print(
         f"{options.model}: {len(dataset)} pictures of {root}, split "
-        f"{options.split}, {size_of_pictures(model, options)}"
+        f"{options.split}, {size_of_pictures(model, options.short_side)}"
     )
     # The bar ends its line before anything else is printed.
     with tqdm(range(len(dataset)), unit="image") as bar:
@@ -239,16 +197,6 @@ def check_classes(
                 f"{names[1]!r} in {where}: other classes, or another order; "
                 "--ignore-names evaluates with the names of the data set"
             )
-
-
-def size_of_pictures(model: SegFormer, options: argparse.Namespace) -> str:
-    """At which size the pictures enter the network, and who said so."""
-    if options.short_side:
-        return f"shorter side {options.short_side} pixels"
-    task = task_of(model)
-    if task and task.short_side:
-        return f"shorter side {task.short_side} pixels, as in training"
-    return "at their own size"
 
 
 if __name__ == "__main__":
