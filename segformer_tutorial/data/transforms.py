@@ -87,15 +87,10 @@ def eval_transform(
     `train_transform`. Source: the official ADE20K configuration, which found
     0.5 to 1 points of mIoU in it.
     """
-    image = eval_resize(image, short_side=short_side)
+    h, w = scaled(image.shape[-2:], 1.0, short_side)
+    image = F.resize(image, [-h // 32 * -32, -w // 32 * -32])
     image = F.to_dtype(image, torch.float32, scale=True)
     return Normalize(mean, std)(image)
-
-
-def eval_resize(image: Tensor, *, short_side: int | None = None) -> Tensor:
-    """The first half of `eval_transform`: resize, without normalising."""
-    h, w = scaled(image.shape[-2:], 1.0, short_side)
-    return F.resize(image, [-h // 32 * -32, -w // 32 * -32])
 
 
 def scaled(

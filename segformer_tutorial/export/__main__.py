@@ -7,14 +7,11 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import cast
 
-from ..data import DataError
-from ..data.folder import PICTURES
 from ..predict.memory import use_huge_pages
 from .exporting import ENDINGS, export
 from .formats import OPSET, OPSETS
 from .source import open_model
 
-AT_MOST = 64  # pictures for int8; more change little and take long
 DESCRIPTION = """\
 Write a trained model as one file that runs without this package: ONNX, which
 onnxruntime, OpenVINO, TensorRT and others read, or torch.export's .pt2. Before
@@ -93,16 +90,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     kind.add_argument(
         "--int8",
         action="store_true",
-        help="weights and activations of 8 bits, for small files and for "
-        "hardware that is fast with them; needs --calibrate",
-    )
-    add(
-        "--calibrate",
-        type=Path,
-        metavar="FOLDER",
-        help="pictures like those that the model will see, for --int8: half "
-        f"of them (of at most {AT_MOST}) set its ranges, the other half shows "
-        "how many labels change",
+        help="linear layers in 8 bits, for small files and for CPUs that are "
+        "fast with them",
     )
     add(
         "--opset",
@@ -117,8 +106,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="replace a file that exists already",
     )
     options = parser.parse_args(arguments)
-    if options.int8 != bool(options.calibrate):
-        parser.error("--int8 and --calibrate go together")
     if options.format == "torch" and (options.int8 or options.opset):
         parser.error("--int8 and --opset are for --format onnx alone")
     return options
@@ -147,7 +134,6 @@ def run(options: argparse.Namespace) -> None:
     precision = "float32"
     if options.fp16 or options.int8:
         precision = "float16" if options.fp16 else "int8"
-    pictures = pictures_in(options.calibrate) if options.int8 else []
     model = open_model(options.weights)
     report = export(
         model,
@@ -155,26 +141,10 @@ def run(options: argparse.Namespace) -> None:
         format=options.format,
         labels=options.labels,
         precision=precision,
-        pictures=pictures,
         opset=options.opset or OPSET,
         overwrite=options.overwrite,
     )
     print(report)
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """At most AT_MOST pictures of a folder, spread over all of them."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder")
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PICTURES and not path.name.startswith(".")
-    )
-    if not found:
-        raise DataError(f"{folder}: no pictures ({', '.join(PICTURES)})")
-    step = -(-len(found) // AT_MOST)
-    return found[::step]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A graph as the bytes of a file, and a file's bytes as a function."""
 
+import importlib
 import io
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,6 +15,15 @@ OPSETS = range(18, 24)  # of the ONNX operators that torch.onnx writes
 OPSET = 20  # its default; the first with GELU
 LIMIT = 2**31 - 1  # bytes that one file of ONNX can hold
 Run = Callable[[Tensor], Tensor]
+
+
+def check_packages(format: str) -> None:
+    """Raise ImportError, before the work, for what is missing or too old."""
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10):
+        raise ImportError(f"torch 2.10 is needed, got {torch.__version__}")
+    if format == "onnx":
+        for name in ("onnx", "onnxruntime", "onnxscript"):
+            importlib.import_module(name)
 
 
 def to_onnx(
@@ -95,7 +105,9 @@ def run_onnx(content: bytes) -> Run:
     )
 
     def run(images: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+        return torch.from_numpy(
+            session.run(None, {"images": images.numpy()})[0]
+        )
 
     return run
 

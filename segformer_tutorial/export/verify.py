@@ -1,17 +1,18 @@
 """A file computes what PyTorch computes, or it is not written."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from ..decoder import resize
 from ..encoder import smallest_side
-from ..model import labels_from_logits
 from .graph import Exported
 
 # The largest error of a logit that is allowed, in units of the largest logit.
-TOLERANCE = {"float32": 1e-4, "float16": 2e-2}
+# Of int8 it shows only that nothing is broken: what it costs is measured on
+# labelled pictures.
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.25}
 
 
 class ExportError(ValueError):
@@ -24,13 +25,13 @@ def trials(reference: Exported) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(0)
     for b, h, w in ((1, 2 * side, 3 * side), (3, 2 * side + 11, 3 * side + 5)):
         size = b, reference.config.in_channels, h, w
-        yield torch.randint(
-            256, size, dtype=torch.uint8, generator=generator
-        )
+        yield torch.randint(256, size, dtype=torch.uint8, generator=generator)
 
 
 @torch.no_grad()
-def verify(run, reference: Exported, tolerance: float) -> float:
+def verify(
+    run: Callable[[Tensor], Tensor], reference: Exported, tolerance: float
+) -> float:
     """Compare a file with PyTorch, in float32; return the largest error.
 
     run: the file as a function. The error is in units of the largest logit;
@@ -74,26 +75,3 @@ def below_best(logits: Tensor, labels: Tensor) -> Tensor:
         return logits.new_tensor(torch.inf)
     chosen = logits.gather(1, labels[:, None])[:, 0]
     return (logits.amax(1) - chosen).max()
-
-
-@torch.no_grad()
-def agreement(run, other, pictures: Iterable[Tensor]) -> float:
-    """The share of pixels to which two files give one label.
-
-    Raises ExportError where their outputs have other shapes.
-    """
-    same = total = 0
-    for images in pictures:
-        ours, theirs = run(images), other(images)
-        if ours.shape != theirs.shape:
-            raise ExportError(
-                f"int8 gives shape {tuple(ours.shape)}, not "
-                f"{tuple(theirs.shape)}"
-            )
-        if ours.ndim == 4:  # logits: at the size of the picture
-            size = images.shape[2:]
-            ours = labels_from_logits(ours, size)
-            theirs = labels_from_logits(theirs, size)
-        same += int((ours == theirs).sum())
-        total += ours.numel()
-    return same / total
