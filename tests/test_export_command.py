@@ -1,6 +1,5 @@
 """Export: checked files that run elsewhere, or an error and no file."""
 
-import io
 import json
 import os
 import subprocess
@@ -82,20 +81,27 @@ def weights(tmp_path_factory) -> Path:
 def files(weights, tmp_path_factory) -> dict[str, Path]:
     """What the command writes, each in a folder of its own.
 
-    The two that need the same graph share it: tracing is slow.
+    Where two need the same graph they share it, and its ONNX: both are slow.
     """
     found = {}
     graphs = {}
-    trace = Exported.trace
+    trace, to_onnx = Exported.trace, formats.to_onnx
 
-    def remember(self):
+    def trace_once(self):
         key = self.labels, self.dtype
         if key not in graphs:
             graphs[key] = trace(self)
         return graphs[key]
 
+    def to_onnx_once(program, *arguments, **options):
+        key = id(program)
+        if key not in graphs:
+            graphs[key] = to_onnx(program, *arguments, **options)
+        return graphs[key]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Exported, "trace", remember)
+        patch.setattr(Exported, "trace", trace_once)
+        patch.setattr(formats, "to_onnx", to_onnx_once)
         for name, flags in KINDS.items():
             ending = "pt2" if name == "torch" else "onnx"
             path = tmp_path_factory.mktemp(name) / f"model.{ending}"
@@ -134,8 +140,13 @@ class TestFiles:
 
     def test_torch_at_other_sizes(self, files, model):
         images = pictures(4, 3, 101, 67)
-        found = formats.run_torch(files["torch"].read_bytes())(images)
+        about = {"classes": "", "output": "", "preprocessing": ""}
+        program = torch.export.load(files["torch"], extra_files=about)
+        found = program.module()(images).detach()
         assert error(found, model, images) < 1e-5
+        assert tuple(json.loads(about["classes"])) == TASK.classes
+        assert json.loads(about["preprocessing"])["dtype"] == "uint8"
+        assert about["output"].startswith("logits")
 
     @pytest.mark.parametrize(
         ("kind", "least"), [("fp16", 1e-5), ("int8", 1e-4)]
@@ -190,21 +201,22 @@ class TestFiles:
         with pytest.raises(Exception, match="uint8"):
             in_onnxruntime(files["logits"], torch.rand(1, 3, 64, 64))
 
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_metadata(self, files, kind):
-        if kind == "torch":
-            names = ("config", "classes", "preprocessing", "output")
-            about = dict.fromkeys(names, "")
-            content = io.BytesIO(files[kind].read_bytes())
-            torch.export.load(content, extra_files=about)
-        else:
-            session = onnxruntime.InferenceSession(files[kind])
-            about = session.get_modelmeta().custom_metadata_map
-            precision = {"fp16": "float16", "int8": "int8"}.get(kind, "float32")
-            assert about["precision"] == precision
-            assert segformer_tutorial.__version__ in about["package"]
-            palette = json.loads(about["palette"])
-            assert [tuple(x) for x in palette] == list(TASK.palette)
+    @pytest.mark.parametrize(
+        ("kind", "precision"),
+        [
+            ("logits", "float32"),
+            ("labels", "float32"),
+            ("fp16", "float16"),
+            ("int8", "int8"),
+        ],
+    )
+    def test_metadata(self, files, kind, precision):
+        session = onnxruntime.InferenceSession(files[kind])
+        about = session.get_modelmeta().custom_metadata_map
+        assert about["precision"] == precision
+        assert segformer_tutorial.__version__ in about["package"]
+        palette = tuple(map(tuple, json.loads(about["palette"])))
+        assert palette == TASK.palette
         assert tuple(json.loads(about["classes"])) == TASK.classes
         assert SegFormerConfig(**json.loads(about["config"])) == CONFIG
         assert about["output"].startswith(
@@ -388,6 +400,17 @@ class TestVerify:
         assert verify(reference, reference, 1e-4) == 0
         with pytest.raises(ExportError, match=message):
             verify(lambda x: change(reference(x)), reference, 1e-4)
+
+    def test_file_that_does_not_run(self, model):
+        def run(images):
+            raise RuntimeError("no\nkernel")
+
+        with pytest.raises(ExportError, match="file fails: no kernel"):
+            verify(run, Exported(model), 1e-4)
+
+    def test_file_that_onnxruntime_cannot_read(self):
+        with pytest.raises(ExportError, match=r"onnxruntime .* cannot read"):
+            formats.run_onnx(b"damaged")
 
     def test_wrong_only_at_the_second_size(self, model):
         reference = Exported(model)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..weights.files import one_line
 from .verify import ExportError
 
 OPSETS = range(18, 24)  # of the ONNX operators that torch.onnx writes
@@ -35,8 +36,8 @@ def to_onnx(
 ) -> bytes:
     """Write a graph as ONNX, with its weights inside.
 
-    Raises ExportError for weights that one file cannot hold, and where
-    another opset than the one asked for comes out.
+    Raises ExportError for weights that one file cannot hold, for what torch
+    cannot write, and where another opset than the one asked for comes out.
     """
     size = sum(x.nbytes for x in program.state_dict.values())
     if size > LIMIT * 0.95:  # the rest is for the graph
@@ -46,14 +47,17 @@ def to_onnx(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter about itself
-        onnx_program = torch.onnx.export(
-            program,
-            dynamo=True,
-            opset_version=opset,
-            input_names=["images"],
-            output_names=[output],
-            verbose=False,
-        )
+        try:
+            onnx_program = torch.onnx.export(
+                program,
+                dynamo=True,
+                opset_version=opset,
+                input_names=["images"],
+                output_names=[output],
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise ExportError(f"torch.onnx: {one_line(error)}") from error
     model = onnx_program.model_proto
     found = {x.domain: x.version for x in model.opset_import}.get("")
     if found != opset:
@@ -77,7 +81,7 @@ def finish(model: Any, metadata: Mapping[str, str]) -> bytes:
         del x.metadata_props[:]
     del graph.value_info[:]
     for x in (*graph.input, *graph.output):
-        names = ("batch", "", "height", "width")
+        names: tuple[str, ...] = ("batch", "", "height", "width")
         if x.name == "labels":
             names = ("batch", "height", "width")
         elif x.name == "logits":
@@ -94,15 +98,21 @@ def finish(model: Any, metadata: Mapping[str, str]) -> bytes:
 
 
 def run_onnx(content: bytes) -> Run:
-    """The file in onnxruntime, on the CPU."""
+    """The file in onnxruntime, on the CPU. Raises ExportError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what fails is raised as well
-    session = onnxruntime.InferenceSession(
-        content, options, providers=["CPUExecutionProvider"]
-    )
+    try:
+        session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no class in common
+        raise ExportError(
+            f"onnxruntime {onnxruntime.__version__} cannot read the exported "
+            f"file: {one_line(error)}"
+        ) from error
 
     def run(images: Tensor) -> Tensor:
         return torch.from_numpy(

@@ -25,6 +25,9 @@ class Exported(nn.Module):
     weights; normalisation and output stay float32.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         model: SegFormer,

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..decoder import resize
 from ..encoder import smallest_side
+from ..weights.files import one_line
 from .graph import Exported
 
 # The largest error of a logit that is allowed, in units of the largest logit.
@@ -43,7 +44,12 @@ def verify(
     for images in trials(reference):
         where = f"on pictures {tuple(images.shape)} (b c h w)"
         expected = logits = reference.logits(images)
-        found = run(images)
+        try:
+            found = run(images)
+        except Exception as problem:  # a runtime's own
+            raise ExportError(
+                f"{where} the exported file fails: {one_line(problem)}"
+            ) from problem
         if reference.labels:
             logits = resize(expected, images.shape[2:])
             expected = logits.argmax(1)
