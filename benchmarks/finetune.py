@@ -75,18 +75,18 @@ def before(root: Path) -> float:
 def learn(root: Path, variant: str, seed: int, **changes) -> list[dict]:
     """Train once; a row for each validation."""
     with tempfile.TemporaryDirectory() as output:
-        config = TrainConfig(
-            data=str(root),
-            output=output,
-            model={"dims": [16, 32, 80, 128], "decoder_dim": 64},
-            batch_size=4,
-            crop_size=128,
-            lr=1e-3,
-            workers=0,
-            device="cpu",
-            seed=seed,
-            **VARIANTS[variant] | changes,
-        )
+        settings = {
+            "data": str(root),
+            "output": output,
+            "model": {"dims": [16, 32, 80, 128], "decoder_dim": 64},
+            "batch_size": 4,
+            "crop_size": 128,
+            "lr": 1e-3,
+            "workers": 0,
+            "device": "cpu",
+            "seed": seed,
+        }
+        config = TrainConfig(**settings | VARIANTS[variant] | changes)
         train(config, progress=False)
         with open(f"{output}/metrics.csv", newline="") as file:
             return [
