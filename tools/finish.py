@@ -22,6 +22,7 @@ from PIL import Image
 
 BOOK_DPI = 90  # of a picture that is shown pixel by pixel
 CARD_WIDTH = 560  # pixels, twice the width of a card
+KEPT = 16  # letters of code that stay on one line
 FOLDS = {"source": "code", "content": "cell"}
 
 # Scripts and styles of the theme, and the class without which a page has no
@@ -159,7 +160,6 @@ def folds(soup) -> None:
         for line in fold.find_all("p"):
             (verb,) = (v for c, v in verbs.items() if c in line["class"])
             line.string = f"{verb} the {kind}"
-            line.name = "span"
 
 
 def tables(soup) -> None:
@@ -172,15 +172,18 @@ def tables(soup) -> None:
         box["tabindex"] = "0"
 
 
-def formulas(soup) -> None:
-    """Keep the sign that ends a sentence on the line of its formula."""
-    for formula in soup.select(".bd-article span.formula, .bd-article p > math"):
+def kept(soup) -> None:
+    """Break no line inside short code, or between a formula and its stop."""
+    for code in soup.select(".bd-article :is(p, li, td, th) code"):
+        if len(code.get_text()) <= KEPT:
+            code["class"] = [*code.get("class", []), "kept"]
+    for formula in soup.select(".bd-article :is(p, li, td) > math"):
         after = formula.next_sibling
         found = re.match(r"[).,;:!?]+", str(after)) if after else None
         if found and isinstance(after, str):
-            kept = soup.new_tag("span", attrs={"class": "kept"})
-            formula.wrap(kept)
-            kept.append(found[0])
+            line = soup.new_tag("span", attrs={"class": "kept"})
+            formula.wrap(line)
+            line.append(found[0])
             after.replace_with(str(after)[found.end() :])
 
 
@@ -280,7 +283,7 @@ def finish(app, exception) -> None:
         icons.draw(soup)
         folds(soup)
         tables(soup)
-        formulas(soup)
+        kept(soup)
         lean(soup)
         address = base if name == root else base + name
         picture = shown.get(name, shown.get(root))
