@@ -1,4 +1,4 @@
-"""Make a variant of a picture for dark mode: the paper changes, not the colours.
+"""Make a variant of a picture for dark mode: other paper, the same colours.
 
 In a plot, white paper and dark text change places, while lines, bars, photos
 and label maps stay as they are: a class has one colour in the whole book. A

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bs4 import BeautifulSoup
+from PIL import Image
+
 import cards
 import dark
 import notebooks
-from bs4 import BeautifulSoup
 from icons import Icons
-from PIL import Image
 
 BOOK_DPI = 90  # of a picture that is shown pixel by pixel
 CARD_WIDTH = 560  # pixels, twice the width of a card
@@ -42,6 +43,19 @@ UNUSED = {
 # What a line of script that stands in the page itself reads at once.
 AT_ONCE = ("documentation_options.js",)
 
+# Before anything is drawn: the mode that the reader chose, or the system's. The
+# theme does this later, when a light page has been seen.
+MODE = """
+{
+  const root = document.documentElement;
+  root.dataset.mode = localStorage.getItem("mode") || "auto";
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const system = dark ? "dark" : "light";
+  root.dataset.theme =
+    root.dataset.mode === "auto" ? system : root.dataset.mode;
+}
+"""
+
 LOST = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -59,7 +73,8 @@ body {{ font: 1.1rem/1.6 system-ui, sans-serif; margin: 15vh auto;
 <body>
 <main>
 <h1>There is no such page</h1>
-<p>It may have moved: chapters of the book get new numbers when one is added.</p>
+<p>It may have moved: a chapter gets a new number when one is added before
+it.</p>
 <p><a href="{home}">{title}</a> lists them all.</p>
 </main>
 </body>
@@ -90,7 +105,9 @@ def size(file: Path) -> tuple[float, float]:
     if file.suffix == ".svg":
         tag = re.search(r"<svg\b[^>]*>", file.read_text(encoding="utf-8"))[0]
         box = re.search(r'viewBox="([^"]+)"', tag)
-        given = [re.search(rf'\s{x}="([\d.]+)', tag) for x in ("width", "height")]
+        given = [
+            re.search(rf'\s{x}="([\d.]+)', tag) for x in ("width", "height")
+        ]
         if all(given):
             return float(given[0][1]), float(given[1][1])
         _, _, width, height = map(float, box[1].split())
@@ -147,14 +164,21 @@ def lean(soup) -> None:
         again.decompose()
 
 
+def mode(soup) -> None:
+    """Choose light or dark before the page is drawn."""
+    soup.body["data-default-mode"] = "auto"
+    for script in soup.head.find_all("script", src=False):
+        if "dataset.mode" in script.get_text():
+            script.string = MODE
+
+
 def folds(soup) -> None:
     """Name each fold by what is in it, in words that can be read out."""
     for fold in soup.select("details.hide > summary"):
         fold.attrs.pop("aria-label", None)
         section = fold.find_parent("section")
         solution = section and section.get("id", "").startswith("solution")
-        shown, hidden = (p.get_text() for p in fold.find_all("p"))
-        show, _, kind = shown.partition(" the ")
+        kind = fold.p.get_text().partition(" the ")[2]
         kind = "solution" if solution else FOLDS.get(kind, kind)
         verbs = {"collapsed": "Show", "expanded": "Hide"}
         for line in fold.find_all("p"):
@@ -163,7 +187,7 @@ def folds(soup) -> None:
 
 
 def tables(soup) -> None:
-    """Leave no heading of a column without words; let wide tables be reached."""
+    """Leave no heading without words; let the keyboard reach what scrolls."""
     for cell in soup.select(".bd-article th"):
         if not cell.get_text(strip=True):
             cell.name = "td"
@@ -285,6 +309,7 @@ def finish(app, exception) -> None:
         tables(soup)
         kept(soup)
         lean(soup)
+        mode(soup)
         address = base if name == root else base + name
         picture = shown.get(name, shown.get(root))
         if name != "search.html":
@@ -328,7 +353,10 @@ def last_change(app, page, template, context, doctree) -> None:
     file = app.env.doc2path(page)
     try:
         said = subprocess.run(
-            [*command, str(file)], capture_output=True, text=True, cwd=app.srcdir
+            [*command, str(file)],
+            capture_output=True,
+            text=True,
+            cwd=app.srcdir,
         ).stdout.strip()
     except OSError:  # no git
         return

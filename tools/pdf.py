@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bs4 import BeautifulSoup
+
 import contents
 import notebooks
-from bs4 import BeautifulSoup
 
 PROGRAMS = ("chromium", "google-chrome", "chromium-browser", "chrome")
 SECONDS = 600
