@@ -26,7 +26,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 600  # seconds
-AREA = 0.01  # of a picture's pixels: no more than 99 colours have as many
+AREA = 0.001  # of a picture's pixels, in one colour
 PALETTE_ERROR = 3.0  # of 255, root mean square: beyond it, bands can be seen
 
 BADGE_ID, BOOTSTRAP_ID = "colab-badge", "colab-bootstrap"
@@ -215,7 +215,8 @@ def smaller(png: bytes) -> bytes:
     colours, counts = np.unique(
         pixels.reshape(-1, 3), axis=0, return_counts=True
     )
-    areas = colours[counts > AREA * counts.sum()]
+    many = counts > AREA * counts.sum()
+    areas = colours[many][np.argsort(-counts[many], kind="stable")][:64]
     rest = whole.quantize(256 - len(areas), dither=Image.Dither.NONE)
     palette = Image.new("P", (1, 1))
     palette.putpalette([*areas.ravel().tolist(), *rest.getpalette()])
