@@ -252,26 +252,39 @@ def moved_up(soup, folder: str) -> None:
 def thumbnail(image, page: Path, soup) -> list:
     """Return tags that show a picture of a page, smaller, on a card."""
     file = local(image["src"], page)
-    small = file.with_name(f"card-{page.stem}.png")
-    with Image.open(file) as picture:
-        width = min(CARD_WIDTH, picture.width)
-        height = round(picture.height * width / picture.width)
-        reduced = picture.convert("RGB").resize(
+    versions = {"only-light": file, "only-dark": dark.variant(file)}
+    tags = []
+    for shown, version in versions.items():
+        end = "-dark" if shown == "only-dark" else ""
+        small = file.with_name(f"card-{page.stem}{end}.png")
+        width, height = reduce(version, small)
+        tag = soup.new_tag(
+            "img",
+            attrs={
+                "src": f"../_images/{small.name}",
+                "alt": image["alt"],
+                "class": [shown],
+                "width": width // 2,
+                "height": height // 2,
+                "loading": "lazy",
+                "decoding": "async",
+            },
+        )
+        tags.append(tag)
+    return tags
+
+
+def reduce(file: Path, small: Path) -> tuple[int, int]:
+    """Write a picture as it stands on a card, and return its size."""
+    with Image.open(file) as image:
+        width = min(CARD_WIDTH, image.width)
+        height = round(image.height * width / image.width)
+        picture = image.convert("RGB").resize(
             (width, height), Image.Resampling.LANCZOS
         )
-    reduced.quantize(256, dither=Image.Dither.NONE).save(small, optimize=True)
-    tag = soup.new_tag(
-        "img",
-        attrs={
-            "src": f"../_images/{small.name}",
-            "alt": image["alt"],
-            "width": width // 2,
-            "height": height // 2,
-            "loading": "lazy",
-            "decoding": "async",
-        },
-    )
-    return [tag]
+    picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(small, optimize=True)
+    return width, height
 
 
 def finish(app, exception) -> None:
