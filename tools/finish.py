@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, NavigableString
 from PIL import Image
 
 import cards
@@ -203,12 +203,13 @@ def kept(soup) -> None:
             code["class"] = [*code.get("class", []), "kept"]
     for formula in soup.select(".bd-article :is(p, li, td) > math"):
         after = formula.next_sibling
-        found = re.match(r"[).,;:!?]+", str(after)) if after else None
-        if found and isinstance(after, str):
+        if not isinstance(after, NavigableString):
+            continue
+        if found := re.match(r"[).,;:!?]+", after):
             line = soup.new_tag("span", attrs={"class": "kept"})
             formula.wrap(line)
             line.append(found[0])
-            after.replace_with(str(after)[found.end() :])
+            after.replace_with(after[found.end() :])
 
 
 def head(soup, *, address: str, picture: str | None) -> None:
@@ -304,7 +305,7 @@ def finish(app, exception) -> None:
     pictures, shown = {}, {}
     for name, soup in pages.items():
         for image in soup.select(".bd-article img[src$='.png']"):
-            if file := local(image["src"], html / name):
+            if file := local(str(image["src"]), html / name):
                 page = name.removesuffix(".html")
                 shown[name] = base + file.resolve().relative_to(html).as_posix()
                 pictures[page] = thumbnail(image, html / name, pages[root])
