@@ -50,10 +50,11 @@ def attention_maps(
     found: list[list[Tensor]] = [[] for _ in stages]
     with evaluation_mode(net), ExitStack() as hooks:
         for stage, maps in zip(stages, found, strict=True):
-            for block in stage.blocks:
-                look = partial(weights_of, at=at, size=size, into=maps)
-                handle = block.attn.register_forward_pre_hook(look)
-                hooks.callback(handle.remove)
+            for part in stage.modules():
+                if isinstance(part, EfficientSelfAttention):
+                    look = partial(weights_of, at=at, size=size, into=maps)
+                    handle = part.register_forward_pre_hook(look)
+                    hooks.callback(handle.remove)
         net.encoder(x)
     return [torch.stack(maps) for maps in found]
 
