@@ -461,6 +461,12 @@ def example() -> str:
     return textwrap.dedent("\n".join(x for x in lines if x.startswith("    ")))
 
 
+def test_the_page_of_commands_shows_the_example():
+    page = Path(segformer_tutorial.__file__).parents[1] / "book" / "commands.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert example() in "\n".join(x for x in lines if x)  # no empty lines
+
+
 def python(code: str, *arguments: str, cwd: Path) -> Sequence[str]:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
