@@ -102,13 +102,14 @@ def labels_from_rows(passes: Sequence[Rows], size: Sequence[int]) -> Tensor:
     at a time, because at full size the classes of one large picture can take
     more memory than the network.
     """
-    b, k = passes[0].rows(0, 1).shape[:2]
+    first = passes[0].rows(0, 1)
+    b, k = first.shape[:2]
+    labels = first.new_empty((b, *size), dtype=torch.int64)
     step = max(1, AT_ONCE // (b * k * size[1]))
-    parts = []
     for start in range(0, size[0], step):
         stop = min(size[0], start + step)
-        parts.append(best_classes(passes, size, start, stop))
-    return torch.cat(parts, 1)
+        labels[:, start:stop] = best_classes(passes, size, start, stop)
+    return labels
 
 
 def best_classes(
