@@ -3,6 +3,8 @@
 # make run    execute the notebooks in place: all, or NB=book/NAME.ipynb
 # make fix    mend quotes, common cells, tables of chapters, formatting
 # make lock   pin what requirements.in asks for; UPGRADE=--upgrade moves pins
+# make pages  look at the built book in Chromium; SAMPLE=--sample, a few pages
+# make pdf    print the built book into one PDF, with Chromium
 # JOBS=N      so many tests side by side, 2 by default
 # make lint, make serve, make bench, make clean
 
@@ -11,6 +13,7 @@ NB ?=
 PORT ?= 8000
 JOBS ?= 2
 UPGRADE ?=
+SAMPLE ?=
 
 VENV := .venv
 BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
@@ -18,7 +21,7 @@ READY := $(VENV)/ready
 HTML := _build/html
 
 .DEFAULT_GOAL := book
-.PHONY: book test lint run fix serve bench lock clean env
+.PHONY: book pages pdf test lint run fix serve bench lock clean env
 
 define say
 	@printf '\n== %s\n' "$(1)"
@@ -43,6 +46,16 @@ book: $(READY)
 	$(BIN)/python tools/check_html.py $(HTML)
 	@printf '\nOpen %s\n' \
 	  "$$($(BIN)/python -c 'import pathlib as p; print(p.Path("$(HTML)/index.html").resolve().as_uri())')"
+
+pages: $(READY)
+	$(call say,the pages in Chromium)
+	$(BIN)/python -m pip install --quiet --progress-bar off \
+	  -r tools/pages.txt
+	$(BIN)/python tools/pages.py $(SAMPLE) $(HTML)
+
+pdf: book
+	$(call say,the book as one PDF)
+	$(BIN)/python tools/pdf.py $(HTML)
 
 lint: $(READY)
 	$(call say,lint: package tools notebooks)

@@ -111,3 +111,14 @@ def test_overlay_says_what_does_not_fit():
         colors.overlay(photo, labels, alpha=2)
     with pytest.raises(ValueError, match="3 channels"):
         colors.overlay(photo[0], labels)
+
+
+def test_palette_for_any_number_of_classes():
+    """All colours differ from each other and from that of void."""
+    for classes in (1, 2, 12, 13, 150, 255):
+        palette = colors.palette_for(classes)
+        assert palette.shape == (classes, 3) and palette.dtype == np.uint8
+        different = {*map(tuple, palette.tolist()), colors.VOID_COLOR}
+        assert len(different) == classes + 1
+        first = colors.PALETTE[:classes]
+        assert (palette[: len(first)] == first).all()

@@ -21,7 +21,7 @@ from segformer_tutorial import SegFormer
 from segformer_tutorial.data import Task, read_folder
 from segformer_tutorial.evaluate import ConfusionMatrix, evaluate, table
 from segformer_tutorial.evaluate.__main__ import main
-from segformer_tutorial.weights import save_weights
+from segformer_tutorial.weights import save_for_transformers, save_weights
 
 NAMES = ("red", "green", "blue")
 
@@ -182,6 +182,28 @@ class TestCommand:
         notes = [line for line in err.splitlines() if line.startswith("note:")]
         assert len(notes) == 1
         assert "class names are not compared" in notes[0]
+
+    def test_a_folder_of_transformers(self, command, tiny, root, tmp_path):
+        """Its labels count from one, and evaluation says that it does too."""
+        config = replace(tiny, num_classes=3, layer_norm_eps=1e-5)
+        net, folder = SegFormer(config), tmp_path / "saved"
+        task = Task(classes=NAMES, short_side=64, labels_from_one=True)
+        save_for_transformers(net, folder, task=task)
+        status, _, err = command(folder)
+        assert status == 0
+        assert "--labels from-one; --labels index reads them as" in err
+        assert "no pixel of the split has the label blue" in err
+        status, as_told, err = command(folder, "--labels", "from-one")
+        assert status == 0 and "--labels index" not in err
+        status, as_they_are, err = command(folder, "--labels", "index")
+        assert status == 0 and "note" not in err
+        assert "shorter side 64 pixels, as in training" in as_they_are
+        for path in (root / "labels" / "val").iterdir():
+            labels = np.array(Image.open(path)).astype(int)
+            labels = np.where(labels == 255, 0, labels + 1).astype("uint8")
+            Image.fromarray(labels).save(path)
+        status, out, _ = command(folder)
+        assert status == 0 and out == as_they_are != as_told
 
     @pytest.mark.parametrize(
         ("flags", "message"),

@@ -1,5 +1,6 @@
 """Weights from a hub: a stand-in serves them, or the real library's cache."""
 
+import json
 import logging
 import re
 import shutil
@@ -12,14 +13,17 @@ import torch
 from safetensors.torch import save_file
 from states import assert_same
 
+from segformer_tutorial.data import Task
 from segformer_tutorial.weights import (
     WeightsError,
     config_from_weights,
+    load_model,
     load_weights,
     save_weights,
     to_layout,
 )
 
+NAMES = ("wall", "floor", "blåbær", "door", "sky")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -213,6 +217,84 @@ def test_offline_from_the_cache(offline, trained, model):
     shutil.rmtree(folder)
     with pytest.raises(WeightsError, match="not in the cache"):
         load_weights(model, "nvidia/mit-b0")
+
+
+CONFIG = {
+    "model_type": "segformer",
+    "hidden_sizes": [8, 16, 24, 32],
+    "depths": [1, 2, 1, 1],
+    "num_attention_heads": [1, 2, 3, 4],
+    "decoder_hidden_size": 20,
+    "id2label": {str(k): name for k, name in enumerate(NAMES)},
+}
+
+
+def test_a_whole_model(hub, trained):
+    hub.card("---\nlicense: mit\n---\n")
+    state = to_layout(trained.state_dict(), "transformers")
+    save_file(state, hub.folder / "model.safetensors")
+    text = json.dumps(CONFIG)
+    (hub.folder / "config.json").write_text(text)
+    text = json.dumps({"size": 64, "reduce_labels": True})
+    (hub.folder / "preprocessor_config.json").write_text(text)
+    model = load_model("some/model", revision="v1")
+    assert_same(model.state_dict(), trained.state_dict())
+    assert model.config.num_heads == (1, 2, 3, 4)
+    assert model.task == Task(
+        classes=NAMES, short_side=64, labels_from_one=True
+    )
+    # All files are of one commit.
+    assert hub.asked == [
+        ("README.md", "v1", False),
+        ("model.safetensors", COMMIT, False),
+        ("config.json", COMMIT, False),
+        ("preprocessor_config.json", COMMIT, False),
+    ]
+    assert config_from_weights("some/model") == model.config
+
+
+def test_weights_in_parts(hub, trained, model):
+    state = to_layout(trained.state_dict(), "transformers")
+    names = {name: f"{k % 2}.safetensors" for k, name in enumerate(state)}
+    for file in set(names.values()):
+        part = {k: x for k, x in state.items() if names[k] == file}
+        save_file(part, hub.folder / file)
+    text = json.dumps({"weight_map": names})
+    (hub.folder / "model.safetensors.index.json").write_text(text)
+    report = load_weights(model, "some/model")
+    assert_same(model.state_dict(), trained.state_dict())
+    assert report.source == "some/model/model.safetensors.index.json"
+    assert {file for file, _, _ in hub.asked} >= set(names.values())
+
+
+def test_a_hostile_index_asks_for_nothing(hub, model):
+    text = json.dumps({"weight_map": {"a": "../../outside.safetensors"}})
+    (hub.folder / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(WeightsError, match="must name files of this folder"):
+        load_weights(model, "some/model")
+    assert all(".." not in file for file, _, _ in hub.asked)
+
+
+def test_our_own_file_on_a_hub(hub, trained):
+    save_weights(trained, hub.folder / "model.safetensors")
+    model = load_model("some/model")
+    assert (model.config, model.task) == (trained.config, None)
+
+
+@pytest.mark.parametrize("reason", ["cannot be reached", "offline mode"])
+def test_without_network_a_way_out_is_named(reason, hub):
+    hub.errors[".*"] = hub_errors()[reason]
+    with pytest.raises(WeightsError, match=r"^some/model: .*hf download") as e:
+        load_model("some/model")
+    assert "the path of its folder" in str(e.value)
+
+
+def test_a_folder_here_goes_before_a_hub(hub, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some" / "model").mkdir(parents=True)
+    save_weights(trained, "some/model/model.safetensors")
+    assert_same(load_model("some/model").state_dict(), trained.state_dict())
+    assert hub.asked == []
 
 
 def test_a_folder_that_looks_like_a_hub_name(

@@ -57,7 +57,7 @@ def test_the_first_cell_changes_nothing_in_colab():
 
 def test_the_export_cell_adds_what_the_export_extra_names():
     added = set(re.findall(r'"(onnx\w*)"', notebooks.EXPORT))
-    names = {Requirement(x).name for x in EXTRAS["export"]}
+    names = {canonicalize_name(x.name) for x in requirements("export")}
     assert added == names - set(colab())
 
 

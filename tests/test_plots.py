@@ -67,11 +67,16 @@ def test_style_gives_small_and_stable_pictures(number):
     for _ in range(2):
         figure = plot.show_images([photo] * number, ["photo"] * number)
         file = io.BytesIO()
-        figure.savefig(file, metadata={"Software": None})
+        figure.savefig(file, metadata={"Software": None}, dpi=90)
         files.append(file.getvalue())
     assert files[0] == files[1]
     assert b"matplotlib" not in files[0]
     assert len(files[0]) < 150_000
+
+
+def test_style_has_two_pixels_for_one():
+    plot.use_book_style()
+    assert plt.rcParams["savefig.dpi"] == 2 * plt.rcParams["figure.dpi"]
 
 
 def test_style_is_white_and_readable_on_a_phone():

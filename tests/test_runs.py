@@ -1,6 +1,7 @@
 """The recorded runs: what is written about them is what they are."""
 
 import argparse
+import csv
 import json
 import re
 import shlex
@@ -16,6 +17,7 @@ pytest.importorskip("accelerate")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import ablations
+import finetune
 import train_beside
 from segformer_tutorial.data import data_folder, read_folder
 from segformer_tutorial.evaluate import evaluate
@@ -113,6 +115,51 @@ def test_ablations_change_what_their_names_say(tmp_path, monkeypatch):
     known = {x.name for x in fields(TrainConfig)} | {"initial_std"}
     for changes in ablations.VARIANTS.values():
         assert changes.keys() <= known
+
+
+def test_the_new_task_is_the_old_one_grouped_and_seen_otherwise(tmp_path):
+    finetune.make_folder(tmp_path, pictures=1, judged=2)
+    made, old = (
+        read_folder(root, split)
+        for root, split in (
+            (tmp_path, "train"),
+            (data_folder() / "scenes", "val"),
+        )
+    )
+    assert made.classes == ("road", "car", "person", "other")
+    assert len(made) == 1 and len(read_folder(tmp_path, "val")) == 2
+    (picture, labels), (colour, numbers) = made[0], old[0]
+    for label, number in enumerate((11, 10, 5)):
+        assert torch.equal(labels == label, numbers == number)
+    assert torch.equal(labels == 255, numbers == 255)
+    assert torch.equal(picture[0], picture[2])
+    grey = colour.double().mean(0)
+    both = torch.stack([picture[0].double().flatten(), grey.flatten()])
+    assert torch.corrcoef(both)[0, 1] < -0.9
+
+
+def test_finetuning_differs_from_scratch_in_its_start_alone(tmp_path):
+    finetune.make_folder(tmp_path, pictures=1, judged=1)
+    short = {"steps": 2, "eval_every": 2, "crop_size": 32, "batch_size": 1}
+    for run, changes in finetune.VARIANTS.items():
+        assert changes.keys() <= {"init"}
+        (row,) = finetune.learn(tmp_path, run, 1, **short)
+        assert (row["run"], row["seed"], row["step"]) == (run, 1, 2)
+        assert 0 <= float(row["val_miou"]) < 1
+
+
+def test_recorded_finetuning_has_every_run():
+    with open(RUNS / "finetune.csv", newline="", encoding="utf-8") as file:
+        rows = [
+            (row["run"], int(row["seed"]), int(row["step"]))
+            for row in csv.DictReader(file)
+        ]
+    assert rows == [(finetune.BEFORE, 0, 0)] + [
+        (run, seed, step)
+        for run in finetune.VARIANTS
+        for seed in range(3)
+        for step in range(40, 201, 40)
+    ]
 
 
 def test_readme_has_the_recorded_table():

@@ -324,10 +324,13 @@ def test_official_recipes(name):
     assert config.save_every == 4000
     tested = (config.short_side, config.eval_window, config.eval_stride)
     none = TrainConfig()
-    assert tested == {
-        "ade20k": (512, none.eval_window, none.eval_stride),
-        "cityscapes": (none.short_side, 1024, 768),
-    }[name]
+    assert (
+        tested
+        == {
+            "ade20k": (512, none.eval_window, none.eval_stride),
+            "cityscapes": (none.short_side, 1024, 768),
+        }[name]
+    )
     with pytest.raises(TrainError, match=rf"{name}\.json: data must be"):
         parse(f"--config {ROOT / 'configs' / name}.json")
 

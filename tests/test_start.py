@@ -1,5 +1,7 @@
 """A run starts from a fresh model or from all of a file that fits."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -18,7 +20,11 @@ from segformer_tutorial.train import (
     start,
 )
 from segformer_tutorial.train.start import balanced_weights
-from segformer_tutorial.weights import WeightsError, save_weights
+from segformer_tutorial.weights import (
+    WeightsError,
+    save_for_transformers,
+    save_weights,
+)
 
 NAMES = ("road", "car", "tree", "sky", "pole")
 MODEL = {
@@ -257,3 +263,17 @@ def test_files_of_other_programs_are_not_asked_for_a_task(
     path = tmp_path / "b0.pth"
     torch.save(preset.state_dict(), path)
     assert same(build_model(config(init=str(path)), NAMES), preset, "")
+
+
+def test_a_folder_of_transformers(tiny, randomize, tmp_path, capsys):
+    """Its config, its class names and all of its weights."""
+    model = randomize(SegFormer(replace(tiny, layer_norm_eps=1e-5)))
+    folder = tmp_path / "saved"
+    save_for_transformers(model, folder, task=Task(classes=NAMES))
+    found = build_model(config(init=str(folder)), NAMES)
+    assert same(found, model, "")
+    assert found.config.layer_norm_eps == 1e-5
+    assert "with the last layer" in capsys.readouterr().out
+    other = ("road", "tree", "car", "sky", "pole")
+    build_model(config(init=str(folder)), other)
+    assert "class 1 is tree instead of car" in capsys.readouterr().out

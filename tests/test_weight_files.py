@@ -24,6 +24,7 @@ from segformer_tutorial.weights import (
     load_model,
     load_weights,
     read_task,
+    save_for_transformers,
     save_weights,
     to_layout,
 )
@@ -541,3 +542,12 @@ def test_without_safetensors(trained, model, tmp_path, monkeypatch):
         with pytest.raises(ImportError, match="pip install safetensors"):
             use(path)
     load_weights(model, trained.state_dict())  # needs no extra
+
+
+def test_saving_without_numpy(trained, tmp_path, monkeypatch):
+    """safetensors needs it to write, and would not say how to get it."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    for save in (save_weights, save_for_transformers):
+        with pytest.raises(ImportError, match="needs numpy: pip install"):
+            save(trained, tmp_path / "model.safetensors")
+    assert os.listdir(tmp_path) == []

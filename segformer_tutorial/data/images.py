@@ -188,6 +188,11 @@ def _decode(path: str | os.PathLike) -> _Decoded:
             finally:
                 Image.MAX_IMAGE_PIXELS = limit
         with image:
+            if image.format == "EPS":  # whatever the file's name says
+                raise DataError(
+                    f"{path}: is EPS, a program that would have to be run; "
+                    "convert it to PNG"
+                )
             _check_size(path, image.height, image.width)
             tile = image.tile[0][3] if image.tile else image.mode
             stored = tile if isinstance(tile, str) else str(tile[0])

@@ -1,4 +1,4 @@
-"""Evaluate a file of weights: `python -m segformer_tutorial.evaluate`."""
+"""Evaluate a model on a data set: `python -m segformer_tutorial.evaluate`."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ from ..data import (
 from ..model import SegFormer
 from ..predict import choose_device
 from ..predict.memory import use_huge_pages
-from ..predict.prediction import check_options
+from ..predict.options import add_options, check_flags, size_of_pictures
 from ..weights import load_model
 from .evaluation import evaluate, table
 
@@ -41,7 +41,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add("model", help="a .safetensors file, as training and save_weights write")
+    add(
+        "model",
+        help="a .safetensors file, as training and save_weights write; a "
+        "folder of transformers; or owner/name on the Hugging Face Hub, where "
+        "no file or folder here has this name",
+    )
     add("--data", help="folder of the data set (default: the drawn scenes)")
     add(
         "--dataset",
@@ -55,7 +60,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--labels",
         default="",
         help="how label files are read: index, from-one, binary, colours, or "
-        'a table such as "0=255,7=0,8=1" (default: as the layout says)',
+        'a table such as "0=255,7=0,8=1" (default: as the layout says, or the '
+        "model for the layout folder)",
     )
     add(
         "--channels",
@@ -67,51 +73,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="go on where the class names of file and data set differ",
     )
-    add(
-        "--short-side",
-        type=int,
-        metavar="PIXELS",
-        help="length to which the shorter side of a picture is resized "
-        "(default: that of training, which the file says)",
-    )
-    add(
-        "--scales",
-        type=float,
-        nargs="+",
-        default=[1.0],
-        metavar="FACTOR",
-        help="average the class probabilities at these scales (default: 1)",
-    )
-    add(
-        "--flip",
-        action="store_true",
-        help="average with the probabilities of the mirrored picture",
-    )
-    add(
-        "--window",
-        type=int,
-        metavar="PIXELS",
-        help="side of a sliding window (default: the whole picture)",
-    )
-    add(
-        "--stride",
-        type=int,
-        metavar="PIXELS",
-        help="stride of the sliding window (default: 2/3 of its side)",
-    )
-    add(
-        "--device", help="cpu, cuda, cuda:N or mps (default: the best there is)"
-    )
+    add_options(parser)
     options = parser.parse_args(arguments)
-    try:
-        check_options(
-            short_side=options.short_side,
-            scales=options.scales,
-            window=options.window,
-            stride=options.stride,
-        )
-    except ValueError as error:
-        parser.error(str(error))
+    check_flags(parser, options)
     if options.dataset != "folder" and options.data is None:
         parser.error(f"--dataset {options.dataset} needs --data")
     return options
@@ -152,13 +116,13 @@ def run(options: argparse.Namespace) -> None:
         options.dataset,
         root,
         options.split,
-        labels=options.labels,
+        labels=way_of_labels(model, options),
         channels=channels,
     )
     check_classes(model, dataset, options)
     print(
         f"{options.model}: {len(dataset)} pictures of {root}, split "
-        f"{options.split}, {size_of_pictures(model, options)}"
+        f"{options.split}, {size_of_pictures(model, options.short_side)}"
     )
     # The bar ends its line before anything else is printed.
     with tqdm(range(len(dataset)), unit="image") as bar:
@@ -188,6 +152,26 @@ def note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
 
 
+def way_of_labels(model: SegFormer, options: argparse.Namespace) -> str:
+    """How label files are read: as told, or else as the model says.
+
+    Other layouts than the folder know how their own files are meant.
+    """
+    task = task_of(model)
+    if (
+        options.labels
+        or options.dataset != "folder"
+        or not (task and task.labels_from_one)
+    ):
+        return options.labels
+    note(
+        f"{options.model} was trained on labels that count from one, with 0 "
+        "for void (do_reduce_labels), so the label files are read with "
+        "--labels from-one; --labels index reads them as they are"
+    )
+    return "from-one"
+
+
 def check_classes(
     model: SegFormer, dataset: LabelledImages, options: argparse.Namespace
 ) -> None:
@@ -213,16 +197,6 @@ def check_classes(
                 f"{names[1]!r} in {where}: other classes, or another order; "
                 "--ignore-names evaluates with the names of the data set"
             )
-
-
-def size_of_pictures(model: SegFormer, options: argparse.Namespace) -> str:
-    """At which size the pictures enter the network, and who said so."""
-    if options.short_side:
-        return f"shorter side {options.short_side} pixels"
-    task = task_of(model)
-    if task and task.short_side:
-        return f"shorter side {task.short_side} pixels, as in training"
-    return "at their own size"
 
 
 if __name__ == "__main__":

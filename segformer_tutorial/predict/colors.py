@@ -4,6 +4,7 @@ A tensor image is `c h w`, a NumPy image `h w c`, as libraries for plots and
 pictures take it.
 """
 
+import colorsys
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,6 +46,16 @@ def colorize(
     labels that are not integers `h w` and for a label without a colour, which
     it names.
     """
+    return color_table(labels, palette)[as_array(labels)]
+
+
+def color_table(
+    labels: Tensor | np.ndarray, palette: Palette = PALETTE
+) -> np.ndarray:
+    """The colours of the labels 0..255: `256 3`, black where there is none.
+
+    Raises ValueError as `colorize` does.
+    """
     labels = as_array(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iu":
         raise ValueError(
@@ -73,7 +84,7 @@ def colorize(
     table = np.zeros((VOID + 1, 3), dtype=np.uint8)
     table[: len(palette)] = palette
     table[VOID] = VOID_COLOR
-    return table[labels]
+    return table
 
 
 def overlay(
@@ -100,10 +111,26 @@ def overlay(
             "image and labels must have one size, got "
             f"{picture.shape[:2]} and {colors.shape[:2]}"
         )
-    if picture.dtype != np.uint8:
-        picture = picture * 255
-    mixed = (1 - alpha) * picture.astype(np.float64) + alpha * colors
-    return np.rint(mixed).astype(np.uint8)
+    scale = 1 if picture.dtype == np.uint8 else 255
+    for row, color in zip(picture, colors, strict=True):  # to save memory
+        mixed = (1 - alpha) * (row * scale).astype(np.float64) + alpha * color
+        color[:] = np.rint(mixed)
+    return colors
+
+
+def palette_for(classes: int) -> np.ndarray:
+    """Colours for so many classes, at most 255: `classes 3`, all different.
+
+    The first are those of PALETTE. The hues of the others are turned by the
+    golden ratio, so that neighbours differ, in three degrees of lightness.
+    """
+    degrees = ((1, 1), (0.45, 0.9), (0.75, 0.6))  # saturation and value
+    more = [
+        colorsys.hsv_to_rgb(k * 0.618034 % 1, *degrees[k % 3])
+        for k in range(classes - len(PALETTE))
+    ]
+    others = np.rint(np.array(more).reshape(-1, 3) * 255).astype(np.uint8)
+    return np.concatenate([PALETTE[:classes], others])
 
 
 def as_array(x: Tensor | Palette) -> np.ndarray:

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Sequence
-from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..data import task_of
-from ..decoder import resize
 from ..model import labels_from_logits
 from .network import evaluation_mode, logits_of, normalization
-from .windows import check_window, sliding_logits
+from .rows import AT_ONCE, Rows, resized_rows, rows_of
+from .windows import check_window, sliding_rows
 
 MAX_PIXELS = 2**28
 
@@ -45,7 +44,7 @@ def predict(
     factors of that length, and for the mirrored pictures too, are averaged.
     window, stride: the network sees squares with sides of `window` pixels,
     `stride` pixels apart, by default two thirds of the window; where they
-    overlap, their logits are averaged.
+    overlap, their logits are averaged. So a large picture takes less memory.
 
     The model is in evaluation mode during the call; afterwards each of its
     modules has the mode that it had before. Raises TypeError or ValueError
@@ -74,46 +73,76 @@ def predict(
     sides = [max(1, round(base * scale)) for scale in scales]
     check_pixels(batch.shape[2:], max(sides))
     parameter = next(model.parameters(), torch.empty(0))
-    network = partial(logits_of, model)
-    if window is not None:
-        stride = stride or max(1, window * 2 // 3)
-        network = partial(sliding_logits, model, window=window, stride=stride)
+    passes = list(itertools.product(sides, (False, True) if flip else (False,)))
 
-    def logits(side: int, mirrored: bool) -> Tensor:
+    def network(side: int, mirrored: bool) -> Rows:
         x = eval_transform(batch, short_side=side, mean=mean, std=std)
         x = x.to(parameter.device, parameter.dtype)
-        return network(x.flip(3)).flip(3) if mirrored else network(x)
-
-    passes = list(itertools.product(sides, (False, True) if flip else (False,)))
-    with evaluation_mode(model):
-        if len(passes) == 1:
-            labels = labels_from_logits(logits(*passes[0]), size)
+        x = x.flip(3) if mirrored else x
+        if window is None:
+            logits = rows_of(logits_of(model, x))
         else:
-            total = None
-            for one in passes:
-                total = add_probabilities(total, logits(*one), size)
-            labels = total.argmax(1)
+            step = stride or max(1, window * 2 // 3)
+            logits = sliding_rows(model, x, window=window, stride=step)
+        return logits.mirrored() if mirrored else logits
+
+    with evaluation_mode(model):
+        found = [network(*one) for one in passes]
+        if len(found) == 1 and window is None:
+            labels = labels_from_logits(found[0].whole(), size)
+        else:
+            labels = labels_from_rows(found, size)
     return (labels if images.ndim == 4 else labels[0]).cpu()
 
 
-def add_probabilities(
-    total: Tensor | None, logits: Tensor, size: Sequence[int]
-) -> Tensor:
-    """Add the softmax of the resized logits to `total`: `b k *size`.
+def labels_from_rows(passes: Sequence[Rows], size: Sequence[int]) -> Tensor:
+    """Average the passes at full size, then take the best class: `b *size`.
 
-    It is computed in place, because at full size the classes of one large
-    picture can take more memory than the network.
+    Of several passes the probabilities are averaged. That is done a few rows
+    at a time, because at full size the classes of one large picture can take
+    more memory than the network.
     """
-    x = resize(logits, size)
-    x -= x.amax(1, keepdim=True)
-    x.exp_()
-    x /= x.sum(1, keepdim=True)
-    return x if total is None else total.add_(x)
+    first = passes[0].rows(0, 1)
+    b, k = first.shape[:2]
+    labels = first.new_empty((b, *size), dtype=torch.int64)
+    step = max(1, AT_ONCE // (b * k * size[1]))
+    for start in range(0, size[0], step):
+        stop = min(size[0], start + step)
+        labels[:, start:stop] = best_classes(passes, size, start, stop)
+    return labels
+
+
+def best_classes(
+    passes: Sequence[Rows], size: Sequence[int], start: int, stop: int
+) -> Tensor:
+    """Rows `start` to `stop` of what `labels_from_rows` returns."""
+    if len(passes) == 1:
+        return resized_rows(passes[0], size, start, stop).argmax(1)
+    total = None
+    for logits in passes:
+        total = add_probabilities(
+            total, resized_rows(logits, size, start, stop)
+        )
+    return total.argmax(1)
+
+
+def add_probabilities(total: Tensor | None, logits: Tensor) -> Tensor:
+    """Add the softmax of the logits, which is computed in place."""
+    logits -= logits.amax(1, keepdim=True)
+    logits.exp_()
+    logits /= logits.sum(1, keepdim=True)
+    return logits if total is None else total.add_(logits)
+
+
+def network_size(size: Sequence[int], short_side: int) -> tuple[int, int]:
+    """Height and width at which a picture enters the network, in pixels."""
+    h, w = (round(side * short_side / min(size)) for side in size)
+    return -(-h // 32) * 32, -(-w // 32) * 32
 
 
 def check_pixels(size: Sequence[int], short_side: int) -> None:
     """Raise ValueError before a wrong scale takes all memory."""
-    h, w = (round(side * short_side / min(size)) for side in size)
+    h, w = network_size(size, short_side)
     if h * w > MAX_PIXELS:
         raise ValueError(
             f"the network would see {h} x {w} pixels (h x w), and at most "

@@ -186,10 +186,10 @@ def _load(
 
 
 def _task(init: str) -> Task | None:
-    """The task of a file that this package wrote, or None."""
+    """The task of our own file or of a folder of transformers, or None."""
     path = Path(init)
     own = path.suffix == ".safetensors" and path.is_file()
-    return read_task(path) if own else None
+    return read_task(path) if own or path.is_dir() else None
 
 
 def _other_classes(

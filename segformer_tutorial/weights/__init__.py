@@ -3,7 +3,9 @@
 from .files import WeightsError
 from .layouts import to_layout
 from .load import WeightsReport, config_from_weights, load_weights
-from .own import load_model, read_task, save_weights
+from .model import load_model, read_task
+from .own import save_weights
+from .publish import save_for_transformers
 
 __all__ = [
     "WeightsError",
@@ -12,6 +14,7 @@ __all__ = [
     "load_model",
     "load_weights",
     "read_task",
+    "save_for_transformers",
     "save_weights",
     "to_layout",
 ]

@@ -4,6 +4,7 @@ import contextlib
 import pickle
 import re
 import stat
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 EXTENSIONS = (".safetensors", *PICKLES)
-EXTRA = "pip install safetensors huggingface_hub"
+EXTRA = "pip install safetensors huggingface_hub numpy"
 
 # Checkpoints hold their tensors under these keys, in any nesting.
 PLAIN = ("state_dict", "model_state_dict", "model", "module", "net", "params")
@@ -29,6 +30,7 @@ AVERAGED = (
 # every name; torch.compile puts its own before the part that it compiled.
 PREFIXES = ("module.", "model.", "net.")
 COMPILED = re.compile(r"(?<![^.])_orig_mod\.")
+SHARED = 4  # tied layers share numbers, but few of them
 AVERAGE_COUNT = "n_averaged"  # torch.optim.swa_utils.AveragedModel adds it
 
 # Harmless objects that training programs leave beside the tensors.
@@ -58,8 +60,8 @@ class Source:
     """Tensors by name, and what is known about where they come from.
 
     part: the keys that led to them in the file, joined by dots; other_parts
-    lead to further weights that were not taken. revision and license are a
-    hub's.
+    lead to further weights that were not taken. folder: where the files that
+    describe the model lie, if there are any. revision and license are a hub's.
     """
 
     where: str
@@ -67,6 +69,7 @@ class Source:
     metadata: dict[str, str] = field(default_factory=dict)
     part: str = ""
     other_parts: tuple[str, ...] = ()
+    folder: Path | None = None
     revision: str | None = None
     license: str | None = None
 
@@ -103,12 +106,22 @@ def read_file(path: Path) -> Source:
     Raises WeightsError for a file that cannot be read, is damaged or holds
     more than tensors, ImportError where safetensors is needed and missing.
     """
+    state, metadata = read_state(path)
+    found = replace(unwrap(state, str(path)), metadata=metadata)
+    check_storage(found)
+    return found
+
+
+def read_state(path: Path) -> tuple[Any, dict[str, str]]:
+    """What a file holds as it stands, and the notes beside it.
+
+    Raises what `read_file` raises.
+    """
     _check_file(path)
     if path.suffix == ".safetensors":
-        state, metadata = _read_safetensors(path)
-    else:
-        state, metadata = _read_pickle(path), {}
-    return replace(unwrap(state, str(path)), metadata=metadata)
+        return _read_safetensors(path)
+    _check_zip(path)
+    return _read_pickle(path), {}
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -143,6 +156,23 @@ def unwrap(state, where: str) -> Source:
     return Source(where, tensors, part=paths[0], other_parts=tuple(paths[1:]))
 
 
+def check_storage(source: Source) -> None:
+    """Raise WeightsError for tensors that are far larger than what is stored.
+
+    A pickle can say that one number fills a million rows, or that all tensors
+    are the same one: copied, they would take memory for each.
+    """
+    dense = [x for x in source.tensors.values() if x.layout == torch.strided]
+    parts = [x.untyped_storage() for x in dense if not x.is_meta]
+    stored = sum({x.data_ptr(): x.nbytes() for x in parts}.values())
+    total = sum(x.numel() * x.element_size() for x in dense if not x.is_meta)
+    if total > SHARED * stored:
+        raise WeightsError(
+            f"{source.where}: refused: its tensors have {total:,} bytes, of "
+            f"which {stored:,} are there"
+        )
+
+
 def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take away what known wrappers put before all of the names."""
     names = {x: COMPILED.sub("", x) for x in state if x != AVERAGE_COUNT}
@@ -156,12 +186,19 @@ def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stripped if len(stripped) == len(state) else dict(state)
 
 
-def import_safetensors():
-    """The library, or ImportError that says how to install it."""
+def import_safetensors(*, saving: bool = False):
+    """The library, or ImportError that says how to install it.
+
+    saving: it then needs NumPy too.
+    """
     try:
         import safetensors.torch
+
+        if saving:
+            import numpy  # noqa: F401
     except ImportError as error:
-        raise ImportError(f"this needs safetensors: {EXTRA}") from error
+        name = (error.name or "safetensors").partition(".")[0]
+        raise ImportError(f"this needs {name}: {EXTRA}") from error
     return safetensors
 
 
@@ -177,8 +214,8 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _check_file(path: Path) -> None:
-    """Raise WeightsError for anything but a file with a known extension."""
+def check_regular(path: Path) -> None:
+    """Raise WeightsError for anything but a file with something in it."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
@@ -193,6 +230,11 @@ def _check_file(path: Path) -> None:
         raise WeightsError(f"{path}: cannot be read: is {kind}")
     if empty:
         raise WeightsError(f"{path}: is empty")
+
+
+def _check_file(path: Path) -> None:
+    """Raise WeightsError for anything but a file with a known extension."""
+    check_regular(path)
     if not path.name.endswith(EXTENSIONS):
         raise WeightsError(f"{path}: must end in {', '.join(EXTENSIONS)}")
 
@@ -208,6 +250,24 @@ def _read_safetensors(
             return state, file.metadata() or {}
     except Exception as error:  # the format has errors of its own
         raise _damaged(path, error) from error
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse an archive that would grow when it is read.
+
+    `torch.save` stores its records as they are, so together they are no
+    larger than the file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(record.file_size for record in archive.infolist())
+    except Exception:  # another kind of pickle, or damage: torch will say
+        return
+    if size > path.stat().st_size:
+        raise WeightsError(
+            f"{path}: refused: its records would grow to {size:,} bytes, "
+            f"from {path.stat().st_size:,}, and weights are not compressed"
+        )
 
 
 def _read_pickle(path: Path):

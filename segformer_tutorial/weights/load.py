@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,18 +11,12 @@ from torch import Tensor, nn
 from ..attention import EfficientSelfAttention as Attention
 from ..config import SegFormerConfig
 from ..patch_embedding import OverlapPatchEmbedding as Patches
-from . import hub, own
-from .files import (
-    EXTENSIONS,
-    Source,
-    WeightsError,
-    read_file,
-    some,
-    strip_prefixes,
-    unwrap,
-)
+from . import hub, own, pretrained
+from .files import WeightsError, some, strip_prefixes
 from .layouts import full_names, recognise, theirs
 from .match import match
+from .model import fit
+from .source import read_source, stored_config
 
 
 @dataclass(frozen=True)
@@ -73,9 +66,10 @@ def load_weights(
 ) -> WeightsReport:
     """Fill a SegFormer or a MixTransformer, and say what was done.
 
-    source: a state dict, a file (.safetensors, .pth, .pt, .bin, .ckpt) or a
-    hub's `owner/name`, there at `revision`, in any of `layouts.LAYOUTS`. A
-    source without a decoder fills the encoder alone; a MixTransformer takes
+    source: a state dict, a file (.safetensors, .pth, .pt, .bin, .ckpt), a
+    folder of transformers or a hub's `owner/name`, there at `revision`, in any
+    of `layouts.LAYOUTS`. What lies here goes before a hub's name. A source
+    without a decoder fills the encoder alone; a MixTransformer takes
     only the encoder of a source. Where a file holds averaged weights (EMA) and
     plain ones, the averaged are taken.
     new_classifier: keep the model's own last layer, for other classes.
@@ -88,7 +82,7 @@ def load_weights(
     or of another shape; ImportError where safetensors is needed and missing.
     Code in a pickle is never run.
     """
-    found = _read(source, revision)
+    found = read_source(source, revision)
     targets = full_names(strip_prefixes(model.state_dict()))
     if any(x.is_meta for x in (*targets.values(), *found.tensors.values())):
         raise WeightsError(f"{found.where}: a tensor on 'meta' has no values")
@@ -131,18 +125,20 @@ def config_from_weights(
 ) -> SegFormerConfig:
     """Find the config that a source fits; `changes` replace fields of it.
 
-    Our own files hold theirs. Elsewhere the shapes give widths, depths,
-    ratios, patch sizes, channels and classes; the rest is as published: heads
-    of 32 channels where stage 1 has 32 and of 64 where it has 64, strides 4,
-    2, 2, 2, and without a decoder its width from Table 6 and the default
-    number of classes.
+    Our own files hold theirs, and a folder or a repository of transformers has
+    a config.json. Elsewhere the shapes give widths, depths, ratios, patch
+    sizes, channels and classes; the rest is as published: heads of 32 channels
+    where stage 1 has 32 and of 64 where it has 64, strides 4, 2, 2, 2, and
+    without a decoder its width from Table 6 and the default number of classes.
 
-    Raises WeightsError for a source that cannot be read, and for a stage 1 of
-    another width: the heads are then unknown, unless `num_heads` is given.
+    Raises WeightsError for a source that cannot be read, for a stored config
+    that does not fit the tensors, and without one for a stage 1 of another
+    width: the heads are then unknown, unless `num_heads` is given.
     """
-    found = _read(source, revision)
-    if own.is_own(found.metadata):
-        return replace(own.config_of(found.metadata, found.where), **changes)
+    found = read_source(source, revision, also=pretrained.FILES)
+    if (config := stored_config(found)) is not None:
+        fit(config, found)
+        return replace(config, **changes)
     return config_from_shapes(found.tensors, found.where, **changes)
 
 
@@ -191,27 +187,6 @@ def config_from_shapes(
         raise WeightsError(
             f"{where}: the shapes do not give a config: {error}"
         ) from error
-
-
-def _read(source, revision: str | None) -> Source:
-    """Tensors from a state dict, a file or a hub."""
-    if not isinstance(source, Mapping | str | os.PathLike):
-        raise TypeError(
-            "source must be a state dict, a path or a hub's owner/name, got "
-            f"{type(source).__name__}"
-        )
-    if (
-        isinstance(source, str)
-        and hub.NAME.fullmatch(source)
-        and not source.endswith(EXTENSIONS)
-        and not os.path.lexists(source)
-    ):
-        return hub.download(source, revision)
-    if revision is not None:
-        raise WeightsError("revision is for a hub's owner/name alone")
-    if isinstance(source, Mapping):
-        return unwrap(source, "state dict")
-    return read_file(Path(source))
 
 
 def _check_hidden(

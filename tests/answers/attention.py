@@ -77,9 +77,27 @@ def with_keys(count):
     return answer
 
 
-def scaled(scale):
-    def answer(q, k, v):
-        return F.scaled_dot_product_attention(q, k, v, scale=scale(q, k, v))
+def exponential_share(n, weight):
+    """Find the gap by halving: softmax itself, no formula for the answer."""
+    low, high = -20.0, 40.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        scores = torch.zeros(n, dtype=torch.float64)
+        scores[0] = middle
+        if scores.softmax(0)[0] < weight:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def some_keys(scale=None):
+    """Attention on the allowed keys alone, which are picked out first."""
+
+    def answer(q, k, v, allowed):
+        k, v = k[allowed], v[allowed]
+        by = None if scale is None else scale(q, len(allowed), v)
+        return F.scaled_dot_product_attention(q, k, v, scale=by)
 
     return answer
 
@@ -88,9 +106,54 @@ def weights(q, k):
     return torch.softmax(q @ k.mT / q.shape[1] ** 0.5, 1)
 
 
+def hidden(q, k, allowed):
+    return (q @ k.mT / 3).masked_fill(allowed.logical_not(), float("-inf"))
+
+
+def multi_head(x, w_q, w_k, w_v, n):
+    """PyTorch's own layer, with an output projection that changes nothing."""
+    out, _ = F.multi_head_attention_forward(
+        *[x[:, None]] * 3, x.shape[1], n, torch.cat([w_q, w_k, w_v]), None,
+        None, None, False, 0.0, torch.eye(x.shape[1]), None,
+    )  # fmt: skip
+    return out[:, 0]
+
+
+def by_head(each, project=F.linear):
+    """Head after head: `each` makes a result of q, k and v."""
+
+    def answer(x, w_q, w_k, w_v, n):
+        qkv = [project(x, w).chunk(n, dim=1) for w in (w_q, w_k, w_v)]
+        return torch.cat([each(*one) for one in zip(*qkv, strict=True)], dim=1)
+
+    return answer
+
+
+def cut_tokens(x, w_q, w_k, w_v, n):
+    q, k, v = (F.linear(x, w).view(n, len(x), -1) for w in (w_q, w_k, w_v))
+    return (torch.softmax(q @ k.mT / q.shape[2] ** 0.5, 2) @ v).view(x.shape)
+
+
+def interleaved(x, w_q, w_k, w_v, n):
+    out = torch.empty_like(x)
+    for i in range(n):
+        q, k, v = (F.linear(x, w)[:, i::n] for w in (w_q, w_k, w_v))
+        out[:, i::n] = F.scaled_dot_product_attention(q, k, v)
+    return out
+
+
+def merge(mean_1, sum_1, mean_2, sum_2):
+    """By logarithms, as softmax of two scores."""
+    weight = torch.sigmoid(sum_1.log() - sum_2.log())[:, None]
+    return torch.lerp(mean_2, mean_1, weight)
+
+
 RIGHT = {
     "keys": keys,
-    "by_hand": F.scaled_dot_product_attention,
+    "gap": exponential_share,
+    "allowed": some_keys(),
+    "heads": multi_head,
+    "merge": merge,
     "macs": macs,
 }
 WRONG = [
@@ -111,30 +174,81 @@ WRONG = [
     ("keys", lambda h, w: [256, 256], "should be 4 numbers"),
     ("keys", lambda h, w: 256, "should be 4 numbers"),
     ("keys", lambda h, w: [None] * 4, "not answered"),
-    ("by_hand", scaled(lambda q, k, v: 1.0), "does not divide"),
-    ("by_hand", scaled(lambda q, k, v: 1 / q.shape[1]),
+    ("gap", lambda n, w: math.log(w / (1 - w)) + math.log(n), "twice"),
+    ("gap", lambda n, w: math.log(w / (1 - w)) + math.log(n + 1), "twice"),
+    ("gap", lambda n, w: math.log(w) - math.log(1 - w), "a single other"),
+    ("gap", lambda n, w: math.log(w) + math.log(n - 1), "out of the sum"),
+    ("gap", lambda n, w: math.log(w) + math.log(n), "out of the sum"),
+    ("gap", lambda n, w: math.exp(exponential_share(n, w)), "the logarithm"),
+    ("gap", lambda n, w: exponential_share(n, w) / math.log(2), "natural"),
+    ("gap", lambda n, w: exponential_share(n, w) / math.log(10), "natural"),
+    ("gap", lambda n, w: -exponential_share(n, w), "wrong sign"),
+    ("gap", lambda n, w: w, "with a gap of 8.3175"),
+    ("allowed", lambda q, k, v, _: F.scaled_dot_product_attention(q, k, v),
+     "looks at all keys"),
+    ("allowed", lambda q, k, v, m: some_keys()(q, k, v, m.logical_not()),
+     "only at the keys that are not"),
+    ("allowed", lambda q, k, v, m: torch.softmax(
+        torch.where(m, q @ k.mT / 3, 0.0), 1) @ v, "to 0. A score"),
+    ("allowed", lambda q, k, v, m: weights(q, k)[:, m] @ v[m],
+     "after the softmax"),
+    ("allowed", some_keys(lambda q, s, v: 1.0), "does not divide"),
+    ("allowed", some_keys(lambda q, s, v: 1 / q.shape[1]),
      "divides the scores by d"),
-    ("by_hand", scaled(lambda q, k, v: q.shape[1] ** 0.5),
+    ("allowed", some_keys(lambda q, s, v: q.shape[1] ** 0.5),
      "multiplies the scores by √d"),
-    ("by_hand", scaled(lambda q, k, v: len(k) ** -0.5), "number of keys"),
-    ("by_hand", scaled(lambda q, k, v: len(q) ** -0.5), "number of queries"),
-    ("by_hand", scaled(lambda q, k, v: v.shape[1] ** -0.5), "values' width"),
-    ("by_hand", lambda q, k, v: torch.softmax(q @ k.mT, 1)
-     / q.shape[1] ** 0.5 @ v, "after the softmax"),
-    ("by_hand", lambda q, k, v: torch.softmax(q @ k.mT / 3, 0) @ v,
-     "over the queries"),
-    ("by_hand", lambda q, k, v: weights(q, k) * len(v) @ v / 7 / len(q),
-     "not the mean of the values"),
-    ("by_hand", lambda q, k, v: torch.softmax(
-        (q @ k.mT / 3).reshape(-1), 0).reshape(5, 7) @ v, "whole table"),
-    ("by_hand", lambda q, k, v: q @ k.mT / q.shape[1] ** 0.5 @ v,
+    ("allowed", some_keys(lambda q, s, v: s ** -0.5), "number of keys"),
+    ("allowed", some_keys(lambda q, s, v: len(q) ** -0.5), "number of keys"),
+    ("allowed", some_keys(lambda q, s, v: v.shape[1] ** -0.5),
+     "values' width"),
+    ("allowed", lambda q, k, v, m: q @ k.mT @ v, "bare scores"),
+    ("allowed", lambda q, k, v, m: (q @ k.mT)[:, m] @ v[m], "bare scores"),
+    ("allowed", lambda q, k, v, m: q @ k.mT @ v / 3, "leaves out the softmax"),
+    ("allowed", lambda q, k, v, m: (q @ k.mT)[:, m] @ v[m] / 3,
      "leaves out the softmax"),
-    ("by_hand", lambda q, k, v: q @ k.mT @ v, "bare scores"),
-    ("by_hand", lambda q, k, v: torch.exp(q @ k.mT / 3) @ v,
+    ("allowed", lambda q, k, v, m: torch.softmax(hidden(q, k, m), 0) @ v,
+     "over the queries"),
+    ("allowed", lambda q, k, v, m: torch.exp(hidden(q, k, m)) @ v,
      "does not divide them by their sum"),
-    ("by_hand", lambda q, k, v: weights(q, k), "or attention weights"),
-    ("by_hand", lambda q, k, v: v, "should be a tensor of shape (5, 3)"),
-    ("by_hand", lambda q, k, v: 1.0, "but yours is 1.0"),
+    ("allowed", lambda q, k, v, m: torch.softmax(hidden(q, k, m), 1),
+     "or attention weights"),
+    ("allowed", lambda q, k, v, m: some_keys()(q, k, v, m) + 1,
+     "not the mean of the allowed values"),
+    ("allowed", lambda q, k, v, m: v, "should be a tensor of shape (5, 3)"),
+    ("allowed", lambda q, k, v, m: 1.0, "but yours is 1.0"),
+    ("heads", by_head(F.scaled_dot_product_attention, torch.matmul),
+     "without transposing"),
+    ("heads", lambda x, w_q, w_k, w_v, n: multi_head(
+        x, w_q / n**0.5, w_k, w_v, n), "root of all channels"),
+    ("heads", by_head(lambda q, k, v: torch.softmax(q @ k.mT, 1) @ v),
+     "does not divide"),
+    ("heads", by_head(lambda q, k, v: torch.softmax(
+        q @ k.mT / q.shape[1], 1) @ v), "by d. Take"),
+    ("heads", lambda x, w_q, w_k, w_v, n: multi_head(x, w_q, w_k, w_v, 1),
+     "a single head"),
+    ("heads", cut_tokens, "cuts the list of tokens"),
+    ("heads", interleaved, "neighbouring channels"),
+    ("heads", lambda x, w_q, w_k, w_v, n: torch.stack(
+        multi_head(x, w_q, w_k, w_v, n).chunk(n, dim=1)).view(x.shape),
+     "together in the wrong order"),
+    ("heads", by_head(lambda q, k, v: torch.softmax(
+        q @ k.mT / q.shape[1] ** 0.5, 0) @ v), "over the queries"),
+    ("heads", by_head(lambda q, k, v: q @ k.mT @ v), "bare scores"),
+    ("heads", by_head(lambda q, k, v: q @ k.mT @ v / q.shape[1] ** 0.5),
+     "leaves out the softmax"),
+    ("heads", by_head(lambda q, k, v: weights(k, q) @ v),
+     "keys look at the queries"),
+    ("heads", lambda x, w_q, w_k, w_v, n: multi_head(
+        x, w_q, w_k, torch.eye(x.shape[1]), n), "tokens as values"),
+    ("heads", lambda x, w_q, w_k, w_v, n: x, "with these heads"),
+    ("merge", lambda a, s, b, t: (a + b) / 2, "plain mean"),
+    ("merge", lambda a, s, b, t: a + b, "adds the two results"),
+    ("merge", lambda a, s, b, t: torch.addcmul(
+        a * s[:, None], b, t[:, None]), "does not divide"),
+    ("merge", lambda a, s, b, t: merge(a, t, b, s), "exchanged"),
+    ("merge", lambda a, s, b, t: merge(a, s.exp(), b, t.exp()),
+     "exponentials once more"),
+    ("merge", lambda a, s, b, t: a, "keys of both pieces"),
     ("macs", lambda h, w, c, r: macs(h, w, c, r)
      + (h * w * c * c if r == 1 else 0), "at ratio 1"),
     ("macs", lambda h, w, c, r: macs(h, w, c, r) + (

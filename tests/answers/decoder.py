@@ -51,42 +51,39 @@ def by_probe(w1, b1, w2, b2):
     return torch.stack(columns, dim=1), bias
 
 
-def norm_by_probe(weight, bias, norm):
-    def both(x):
-        y = torch.mv(weight, x) + bias
-        return norm(y[None, :, None, None])[0, :, 0, 0]
+def by_trying(
+    together=True, biases=True, stages=None, enough=lambda new, old: new < old
+):
+    """Add one position after the other, for a decoder 8 channels wide."""
 
-    shift = both(weight.new_zeros(weight.shape[1]))
-    columns = [both(x) - shift for x in torch.eye(weight.shape[1]).to(weight)]
-    return torch.stack(columns, dim=1), shift
-
-
-def folding(scale, shift=None):
-    """Fold with another scale, or with another bias."""
-
-    def answer(weight, bias, norm):
-        s = scale(norm)
-        moved = shift or (lambda s, b, m, beta: s * (b - m) + beta)
-        return (
-            weight * s.reshape(-1, 1),
-            moved(s, bias, norm.running_mean, norm.bias),
-        )
+    def answer(dims, batch):
+        products = sum(8 * 8 * (c + biases) for c in dims)
+        calls = 1 if together else batch
+        slices = stages or len(dims)
+        positions = 0
+        while not enough(calls * products, batch * positions * slices * 8 * 8):
+            positions += 1
+        return positions
 
     return answer
 
 
-def right_scale(norm):
-    return norm.weight * (norm.running_var + norm.eps) ** -0.5
+def in_pixels(dims, batch):
+    return 4 * 4 * by_trying()(dims, batch)
 
 
-def on_columns(weight, bias, norm):
-    return weight * right_scale(norm), norm_by_probe(weight, bias, norm)[1]
+def one_short(dims, batch):
+    return by_trying()(dims, batch) - 1
+
+
+def later_for_a_batch(dims, batch):
+    return by_trying()([c * batch + batch - 1 for c in dims], 1)
 
 
 RIGHT = {
     "macs": macs(),
     "merge": by_probe,
-    "fold_norm": norm_by_probe,
+    "break_even": by_trying(),
 }
 WRONG = [
     ("macs", macs(own_sides=False), "size of stage 1"),
@@ -117,31 +114,15 @@ WRONG = [
     ("merge", lambda w1, b1, w2, b2: (w2, b2), "weight is not that"),
     ("merge", lambda w1, b1, w2, b2: w2 @ w1, "should return weight and bias"),
     ("merge", lambda w1, b1, w2, b2: (w2 @ w1, b1[:2]), "the bias should be"),
-    ("fold_norm", on_columns, "on the columns"),
-    ("fold_norm", folding(lambda n: n.weight / (n.running_var + n.eps)),
-     "square root"),
-    ("fold_norm", folding(lambda n: n.weight / n.running_var.sqrt()),
-     "eps is missing"),
-    ("fold_norm", folding(lambda n: n.weight / (n.running_var.sqrt() + n.eps)),
-     "outside the root"),
-    ("fold_norm", folding(lambda n: (n.running_var + n.eps).rsqrt()),
-     "learned scale"),
-    ("fold_norm", folding(lambda n: n.weight * (n.running_var + n.eps).sqrt()),
-     "divides by it"),
-    ("fold_norm", folding(lambda n: n.weight), "weight is not that"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: s * b - m + t),
-     "after the scaling"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: s * b + t),
-     "mean is missing"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: s * (b - m)),
-     "learned shift"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: s * (b - m + t)),
-     "added last"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: b - s * m + t),
-     "own bias has to be scaled"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: b), "change too"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: t - s * m),
-     "own bias is lost"),
-    ("fold_norm", folding(right_scale, lambda s, b, m, t: -b), "bias is not"),
-    ("fold_norm", lambda w, b, n: (w.T[:3], b), "the weight should be"),
+    ("break_even", by_trying(together=False), "batch is missing"),
+    ("break_even", later_for_a_batch, "earlier, not later"),
+    ("break_even", by_trying(biases=False), "V_i b_i"),
+    ("break_even", by_trying(stages=4), "need not be 4"),
+    ("break_even", by_trying(enough=lambda new, old: new <= old),
+     "should need less"),
+    ("break_even", one_short, "should need less"),
+    ("break_even", in_pixels, "counts pixels"),
+    ("break_even", by_trying(stages=1), "one slice"),
+    ("break_even", lambda dims, batch: 7, "it is 130 positions"),
+    ("break_even", lambda dims, batch: (7, 8), "should be one number"),
 ]  # fmt: skip

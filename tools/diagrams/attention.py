@@ -2,7 +2,21 @@
 
 from math import exp, sqrt
 
-from .drawing import ACCENT, ACCENT_INK, ACCENT_PALE, PALE, Drawing
+from einops import reduce
+
+from segformer_tutorial.classroom.photo import sample_photo
+
+from .drawing import (
+    ACCENT,
+    ACCENT_INK,
+    ACCENT_PALE,
+    B0,
+    GREY,
+    PALE,
+    SIDES,
+    Drawing,
+    sides,
+)
 
 QUERY = (1, 0, 2, 0)
 KEYS = ((0, 1, 0, 1), (2, 0, 0, 1), (0, 1, 2, 0))
@@ -78,6 +92,125 @@ def numbers(d: Drawing, x: float, y: float, row: tuple, **options) -> None:
         d.cell(x + 24 * i, y, 24, 24, str(number), **options)
 
 
+def queries_keys_values() -> Drawing:
+    """From the photo to the table of scores, through three linear layers."""
+    side, dim = sides(256)[0], B0.dims[0]
+    n = side * side
+    assert (n, dim) == (4096, 32)
+    d = Drawing(
+        490,
+        590,
+        "From the photo to queries, keys, values and the table of weights",
+        f"The photo becomes a list of {n} tokens of {dim} channels by the "
+        f"patch embedding. Three linear layers W_q, W_k and W_v, {dim} by "
+        f"{dim} each, make of every token a query, a key and a value. Queries "
+        f"times keys give a table of {n} by {n} scores; divided by the root "
+        f"of {dim} and after softmax along each row they are the attention "
+        f"weights. Weights times values give {n} results of {dim} channels. "
+        "One token is highlighted: its row in the tokens, the queries and "
+        "the table, and its result.",
+    )
+    shape = "mono small muted"
+    tall, wide, at = 104, 26, 78  # lists of tokens; the highlighted row
+
+    def tokens(x: float, y: float, on: bool = True) -> None:
+        d.rect(x - wide / 2, y, wide, tall, fill=PALE, radius=0)
+        if on:
+            d.area(x - wide / 2, y + at, wide, 5, ACCENT)
+
+    left, middle, right = 80, 232, 384
+    mosaic(d, 14, 40, tall)
+    d.text(14 + tall / 2, 30, "photo", "bold")
+    d.text(14 + tall / 2, 162, "b 3 256 256", shape)
+    d.across(124, middle - 17, 40 + tall / 2)
+    d.text(168, 82, "patch", "small muted")
+    d.text(168, 112, "embedding", "small muted")
+    d.text(middle, 30, "tokens", "bold")
+    tokens(middle, 40)
+    d.text(middle + 23, 96, f"N c = {n} {dim}", f"start {shape}")
+    d.down(middle, 144, 172, arrow=False)
+    d.across(left, right, 172, arrow=False)
+    rows = (
+        (left, "W_q", "queries Q"),
+        (middle, "W_k", "keys K"),
+        (right, "W_v", "values V"),
+    )
+    for x, weights, name in rows:
+        d.down(x, 172, 194)
+        d.box(x - 62, 194, 124, 44, weights, f"{dim} × {dim}", on=True)
+        d.down(x, 238, 260)
+        tokens(x, 262, on=weights == "W_q")
+        d.text(x + 22, 290, name, "start bold")
+        d.text(x + 22, 310, f"{n} {dim}", f"start {shape}")
+    top, size = 424, 130
+    table = (left + middle) / 2 - size / 2
+    d.line((left, 366), (left, 396), (table + 30, 396), (table + 30, top))
+    d.line((middle, 366), (middle, 396), (table + 100, 396), (table + 100, top))
+    d.rect(table, top, size, size, fill=PALE, radius=0)
+    d.area(table, top + size * at / tall, size, 5, ACCENT)
+    d.text(table + size / 2, top + 36, "weights", "bold")
+    d.text(table + size / 2, top + 58, "softmax of", "small muted")
+    d.text(table + size / 2, top + 77, "Q Kᵀ / √d", "mono small muted")
+    d.text(table + size / 2, top + size + 22, f"{n} {n}", shape)
+    d.across(table + size, right - 15, top + 64)
+    d.down(right, 366, top + 8)
+    tokens(right, top + 10)
+    d.text((table + size + right) / 2, top + 54, "· V", "mono small muted")
+    d.text(right, top + size + 22, f"results, {n} {dim}", shape)
+    return d
+
+
+def mosaic(d: Drawing, x: float, y: float, size: float) -> None:
+    """The photo as 16 x 16 squares of one colour each."""
+    squares = reduce(
+        sample_photo(), "c (h p) (w q) -> h w c", "mean", p=32, q=32
+    )
+    cell = size / len(squares)
+    for i, row in enumerate(squares):
+        for j, colour in enumerate(row):
+            # four bits a channel, so that no decoder's rounding shows
+            fill = "#" + "".join(f"{round(15 * v.item()):x}" for v in colour)
+            at = x + j * cell, y + i * cell
+            d.area(*at, cell + 0.25, cell + 0.25, fill)
+
+
+def table_to_scale() -> Drawing:
+    """All tokens as keys, and the reduced keys, at one scale."""
+    n, ratio = SIDES[0] ** 2, B0.reduction_ratios[0]
+    keys = n // ratio**2
+    assert (n, keys) == (16384, 256)
+    size = n / 64  # px
+    narrow = keys / 64
+    d = Drawing(
+        490,
+        372,
+        "The table of scores without and with the reduction, to scale",
+        f"Left, a square: {n:,} queries by {n:,} keys. Right, at the same "
+        f"scale, a strip as high as the square and {size / narrow:g} times "
+        f"narrower: {n:,} queries by {keys} keys.",
+    )
+    left, right, top = 100, 416, 62
+    d.text(left + size / 2, 26, "every token is a key", "bold")
+    d.text(left + size / 2, 48, f"{n:,} keys", "small muted")
+    d.rect(left, top, size, size, fill=GREY, radius=0)
+    d.lines(
+        left + size / 2,
+        top + size / 2 - 4,
+        f"{n**2 / 1e6:,.0f} million",
+        "scores",
+        style="",
+    )
+    d.text(left - 12, top + size / 2, f"{n:,}", "end small muted")
+    d.text(left - 12, top + size / 2 + 18, "queries", "end small muted")
+    d.text(right, 26, f"{ratio} × {ratio} merged", "bold")
+    d.text(right, 48, f"{keys} keys", "small muted")
+    d.area(right - narrow / 2, top, narrow, size, ACCENT)
+    for x, name in ((left + size / 2, "N × N"), (right, "N × N/R")):
+        d.text(x, top + size + 24, name, "mono")
+    d.text(right, top + size + 44, f"{n * keys / 1e6:.1f} million scores")
+    return d
+
+
 def efficient_attention() -> Drawing:
     """The layer as a flow of shapes."""
     d = Drawing(
@@ -131,5 +264,7 @@ def efficient_attention() -> Drawing:
 
 DRAWINGS = {
     "attention_by_hand": attention_by_hand,
+    "queries_keys_values": queries_keys_values,
+    "table_to_scale": table_to_scale,
     "efficient_attention": efficient_attention,
 }

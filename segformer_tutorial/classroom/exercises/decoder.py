@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .checking import by_cases, by_parts
 
@@ -134,102 +134,63 @@ merge = by_parts(
 )
 
 
-def an_uneven_norm(channels: int) -> nn.BatchNorm2d:
-    """In evaluation mode, with one channel that hardly varies."""
-    norm = nn.BatchNorm2d(channels, dtype=torch.float64).eval()
-    steps = torch.arange(1.0, channels + 1, dtype=torch.float64)
-    norm.weight.data = 0.5 + steps / 4
-    norm.bias.data = steps.sin()
-    norm.running_mean = steps.cos()
-    norm.running_var = steps / 2
-    norm.running_var[1] = 1e-5
-    return norm
+def gain(
+    dims,
+    batch,
+    *,
+    biases=len,
+    saved=lambda dims, batch: len(dims) * batch,
+    first=lambda cost, saved: cost // saved + 1,
+    unit=1,
+) -> int:
+    """The positions from which on the fold saves work.
+
+    Both sides are divided by the square of the decoder's width. biases: what
+    the products with the biases cost. saved: by the fuse layer, a position.
+    """
+    cost = sum(dims) + biases(dims)
+    return unit * first(cost, saved(dims, batch))
 
 
-def scaled(scale: Callable) -> Callable:
-    """A rule of gamma, the variance and eps that scales the rows."""
-
-    def rule(weight, bias, norm):
-        factor = scale(norm.weight, norm.running_var, norm.eps)
-        return (factor[:, None] * weight).detach()
-
-    return rule
+def gain_but(**options) -> Callable:
+    return lambda *case: gain(*case, **options)
 
 
-def true_scale(gamma, var, eps):
-    return gamma / (var + eps).sqrt()
-
-
-def shifted(shift: Callable) -> Callable:
-    """A rule of the scale, the bias, the mean and beta that gives a bias."""
-
-    def rule(weight, bias, norm):
-        scale = true_scale(norm.weight, norm.running_var, norm.eps)
-        return shift(scale, bias, norm.running_mean, norm.bias).detach()
-
-    return rule
-
-
-fold_norm = by_parts(
-    [(*random_layer(6, 6, seed=0), an_uneven_norm(6))],
-    weight={
-        "true": scaled(true_scale),
-        "mistakes": {
-            TRANSPOSED: lambda *case: scaled(true_scale)(*case).T,
-            "Your scale is on the columns, one for each input. BatchNorm "
-            "scales outputs, so each row gets one factor.": (
-                lambda weight, bias, norm: (
-                    scaled(true_scale)(weight.T, bias, norm).T
-                )
-            ),
-            "The square root is missing. BatchNorm divides by the standard "
-            "deviation, not by the variance.": (
-                scaled(lambda gamma, var, eps: gamma / (var + eps))
-            ),
-            "eps is missing under the root. One of these channels hardly "
-            "varies, and there it matters.": (
-                scaled(lambda gamma, var, eps: gamma / var.sqrt())
-            ),
-            "eps is added outside the root. It belongs under it, to the "
-            "variance.": (
-                scaled(lambda gamma, var, eps: gamma / (var.sqrt() + eps))
-            ),
-            "The learned scale, `norm.weight`, is lost.": (
-                scaled(lambda gamma, var, eps: 1 / (var + eps).sqrt())
-            ),
-            "Your function multiplies by the standard deviation. BatchNorm "
-            "divides by it.": (
-                scaled(lambda gamma, var, eps: gamma * (var + eps).sqrt())
-            ),
-        },
-        "otherwise": WEIGHT_OTHERWISE,
+break_even = by_cases(
+    cases=[
+        ((32, 64, 160, 256), 1),
+        ((24, 40, 72), 1),
+        ((64, 128, 320, 512), 2),
+        ((24, 40, 72), 4),
+    ],
+    true=gain,
+    mistakes={
+        "The batch is missing. The products are formed once per call, while "
+        "the fuse layer works on every picture.": (
+            gain_but(saved=lambda dims, batch: len(dims))
+        ),
+        "A larger batch makes the fold worthwhile earlier, not later: one set "
+        "of products serves all its pictures.": (
+            lambda dims, batch: (sum(dims) + len(dims)) * batch // len(dims) + 1
+        ),
+        "Your function leaves out the products with the biases, V_i b_i. Each "
+        "costs as much as one more channel.": gain_but(biases=lambda dims: 0),
+        "Your function takes 4 as the number of stages. It need not be 4, so "
+        "take the length of dims.": (
+            gain_but(saved=lambda dims, batch: 4 * batch)
+        ),
+        "With so many positions both need the same work, or the folded form "
+        "still needs more. It should need less.": (
+            gain_but(first=lambda cost, saved: cost // saved),
+            gain_but(first=lambda cost, saved: -(-cost // saved)),
+        ),
+        "Your function counts pixels. A position of the first feature map "
+        "covers 4 × 4 of them.": gain_but(unit=16),
+        "Your function counts one slice of the fuse matrix. At every position "
+        "the fold saves all of them.": (
+            gain_but(saved=lambda dims, batch: batch)
+        ),
     },
-    bias={
-        "true": shifted(lambda scale, b, mean, beta: scale * (b - mean) + beta),
-        "mistakes": {
-            "Your function subtracts the mean after the scaling. BatchNorm "
-            "subtracts it first, so it is scaled as well.": (
-                shifted(lambda scale, b, mean, beta: scale * b - mean + beta)
-            ),
-            "The mean is missing in the bias.": (
-                shifted(lambda scale, b, mean, beta: scale * b + beta)
-            ),
-            "The learned shift, `norm.bias`, is missing.": (
-                shifted(lambda scale, b, mean, beta: scale * (b - mean))
-            ),
-            "Your function scales `norm.bias`. It is added last, as it is.": (
-                shifted(lambda scale, b, mean, beta: scale * (b - mean + beta))
-            ),
-            "The layer's own bias has to be scaled, like its weight.": (
-                shifted(lambda scale, b, mean, beta: b - scale * mean + beta)
-            ),
-            "The weight is correct, but the bias has to change too.": (
-                shifted(lambda scale, b, mean, beta: b)
-            ),
-            "The layer's own bias is lost.": (
-                shifted(lambda scale, b, mean, beta: beta - scale * mean)
-            ),
-        },
-        "otherwise": BIAS_OTHERWISE,
-    },
+    otherwise="For dims {0} and a batch of {1} it is {wanted} positions, but "
+    "your function returned {said}.",
 )

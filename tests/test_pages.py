@@ -1,0 +1,227 @@
+"""The steps that finish a built page, each on a page of a few lines."""
+
+import io
+
+import numpy as np
+import pytest
+
+import notebooks
+
+bs4 = pytest.importorskip("bs4")
+Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("scipy")
+
+import cards  # noqa: E402
+import dark  # noqa: E402
+import finish  # noqa: E402
+import icons  # noqa: E402
+import pdf  # noqa: E402
+
+WHITE, BLACK, BLUE = (255, 255, 255), (0, 0, 0), (0, 114, 178)
+
+
+def article(text: str):
+    page = f"<head></head><body><article class='bd-article'>{text}</article>"
+    return bs4.BeautifulSoup(f"<html>{page}</body></html>", "html.parser")
+
+
+def png(path, size=(60, 40), dpi=90):
+    Image.new("RGB", size, BLUE).save(path, dpi=(dpi, dpi))
+    return path
+
+
+def test_pictures_have_sizes_and_all_but_the_first_load_late(tmp_path):
+    png(tmp_path / "a.png")
+    png(tmp_path / "b.png", (120, 80), dpi=180)
+    svg = '<svg width="30" height="20" viewBox="0 0 3 2"></svg>'
+    (tmp_path / "c.svg").write_text(svg)
+    soup = article('<img src="a.png"><img src="b.png"><img src="c.svg">')
+    finish.sizes(soup, tmp_path / "page.html")
+    found = soup.find_all("img")
+    assert [(i["width"], i["height"]) for i in found] == [
+        (60, 40),
+        (60, 40),  # twice the pixels, the same size
+        (30, 20),
+    ]
+    assert [i.get("loading") for i in found] == [None, "lazy", "lazy"]
+
+
+def test_each_picture_has_a_twin_for_dark_mode(tmp_path):
+    png(tmp_path / "a.png")
+    soup = article('<img src="a.png" alt="x" class="dark-light">')
+    finish.variants(soup, tmp_path / "page.html")
+    light, twin = soup.find_all("img")
+    assert light["class"] == ["only-light"] and twin["class"] == ["only-dark"]
+    assert twin["src"] == "a-dark.png" and twin["alt"] == "x"
+    assert (tmp_path / "a-dark.png").is_file()
+
+
+def plot():
+    """White paper, a label map of one colour, a black letter, a blue line."""
+    pixels = np.full((80, 120, 3), 255, np.uint8)
+    pixels[10:30, 10:40] = (230, 159, 0)
+    pixels[15:20, 15:20] = WHITE  # inside the map
+    pixels[50:62, 20:22] = BLACK
+    pixels[70:73, 50:110] = BLUE
+    pixels[69, 50:110] = (127, 184, 216)  # its edge, half of it
+    return pixels
+
+
+def test_paper_and_text_change_places_and_colours_stay():
+    before, after = plot(), dark.plot(plot())
+    assert tuple(after[0, 0]) == dark.PAPER
+    assert tuple(after[55, 20]) == dark.INK
+    assert (after[10:30, 10:40] == before[10:30, 10:40]).all()
+    assert tuple(after[71, 80]) == BLUE
+    edge = (np.array(BLUE) + dark.PAPER) / 2
+    assert np.abs(after[69, 80] - edge).max() < 3
+
+
+def test_a_diagram_keeps_its_coloured_areas_and_the_text_on_them():
+    rect = '<rect x="{}" y="0" width="40" height="20" fill="{}"/>'
+    word = '<text x="{}" y="15" fill="{}">a</text>'
+    text = dark.diagram(
+        rect.format(0, "#0072b2")
+        + word.format(5, "#ffffff")
+        + rect.format(50, "#ffffff")
+        + word.format(55, "#212529")
+    )
+    assert text.startswith(
+        rect.format(0, "#0072b2") + word.format(5, "#ffffff")
+    )
+    assert rect.format(50, "#121212") in text
+    assert "#212529" not in text
+
+
+def test_icons_are_drawn_and_an_unknown_one_is_refused(tmp_path):
+    script = tmp_path / "fontawesome.js"
+    script.write_text(
+        '{sun:[512,512,[],"f185","M1 2z"],"file-pdf":[3,4,[],"f1c1","M3z"]}'
+    )
+    shapes = icons.Icons(script)
+    soup = article('<i class="theme-switch fa-solid fa-sun fa-lg"></i>')
+    shapes.draw(soup)
+    assert soup.svg["class"] == ["theme-switch", "icon"]
+    assert soup.path["d"] == "M1 2z" and soup.i is None
+    assert shapes.shape("file-pdf") == ("3", "4", "M3z")
+    with pytest.raises(ValueError, match="no icon 'boat'"):
+        shapes.shape("boat")
+
+
+@pytest.mark.parametrize(
+    ("section", "kind", "named"),
+    [
+        ("x", "source", "code"),
+        ("x", "output", "output"),
+        ("x", "content", "cell"),
+        ("x", "imports", "imports"),
+        ("solutions", "content", "solution"),
+    ],
+)
+def test_a_fold_says_what_is_in_it(section, kind, named):
+    soup = article(
+        f'<section id="{section}"><details class="hide">'
+        '<summary aria-label="T">'
+        f'<p class="collapsed">Show the {kind}</p>'
+        f'<p class="expanded">Hide the {kind}</p></summary></details></section>'
+    )
+    finish.folds(soup)
+    assert not soup.summary.has_attr("aria-label")
+    lines = [p.get_text() for p in soup.find_all("p")]
+    assert lines == [f"Show the {named}", f"Hide the {named}"]
+
+
+def test_scripts_stay_only_where_they_are_used():
+    soup = article('<div class="highlight"></div>')
+    for name in ("fontawesome.js", "searchindex.js", "copybutton.js", "a.js"):
+        soup.head.append(soup.new_tag("script", src=f"../_static/{name}?v=1"))
+    finish.lean(soup)
+    left = [s["src"].split("/")[-1] for s in soup.find_all("script")]
+    assert left == ["copybutton.js?v=1", "a.js?v=1"]
+    assert all(s.has_attr("defer") for s in soup.find_all("script"))
+
+
+def test_no_line_breaks_before_a_stop_or_inside_short_code():
+    soup = article("<p><code>b h w c</code> is <math></math>). Then more</p>")
+    finish.kept(soup)
+    assert soup.code["class"] == ["kept"]
+    assert soup.math.parent.get_text() == ")."
+    assert soup.p.get_text() == "b h w c is ). Then more"
+
+
+def test_a_heading_without_words_is_none():
+    soup = article("<table><tr><th></th><th>a</th></tr></table>")
+    finish.tables(soup)
+    assert len(soup.find_all("th")) == 1 and soup.td is not None
+
+
+def test_the_head_describes_the_page_once():
+    soup = article("<h1>A</h1><p>What is it?</p>")
+    soup.head.append(soup.new_tag("title"))
+    soup.title.string = "A – Book"
+    for _ in range(2):
+        finish.head(soup, address="https://e.org/a.html", picture=None)
+    (said,) = soup.select("meta[name=description]")
+    assert said["content"] == "What is it?"
+    assert soup.select_one("meta[property='og:title']")["content"] == "A – Book"
+    assert soup.select_one("link[rel=canonical]")["href"].endswith("a.html")
+
+
+def test_a_page_moved_up_finds_its_files():
+    soup = article(
+        '<a href="b.html#x"></a><a href="#y"></a><img src="../_images/c.png">'
+        '<a href="https://e.org/"></a>'
+    )
+    finish.moved_up(soup, "book")
+    links = [a["href"] for a in soup.find_all("a")]
+    assert links == ["book/b.html#x", "#y", "https://e.org/"]
+    assert soup.img["src"] == "_images/c.png"
+
+
+def test_chapters_have_places_and_minutes():
+    listed = cards.chapters(notebooks.ROOT)
+    assert [c.number for c in listed] == sorted(c.number for c in listed)
+    assert all(1 <= c.minutes < 120 for c in listed)
+    soup = article("<h1>T</h1><p>Why?</p>")
+    cards.opening(soup, listed[1], listed[-1].number)
+    line = soup.select_one("p.opening")
+    assert line.get_text().startswith(
+        f"Chapter 1 of {listed[-1].number} · about"
+    )
+    assert line.a["href"] == listed[1].colab
+
+
+def test_cards_take_the_place_of_the_table():
+    listed = cards.chapters(notebooks.ROOT)
+    soup = article('<section id="the-chapters"><table></table></section>')
+    cards.cards(soup, listed, {})
+    assert soup.table is None
+    titles = [a.get_text() for a in soup.select("ul.cards a")]
+    assert titles == [c.title for c in listed]
+    with pytest.raises(ValueError, match="no table of chapters"):
+        cards.cards(soup, listed, {})
+
+
+def test_pages_in_one_keep_their_links():
+    soup = article('<h2 id="x"></h2><a href="#x"></a><a href="b.html#y"></a>')
+    pdf.renamed(soup.article, "book/a", {"book/a.html", "book/b.html"})
+    assert soup.h2["id"] == "a--x"
+    assert [a["href"] for a in soup.find_all("a")] == ["#a--x", "#b--y"]
+
+
+def test_a_palette_is_used_where_it_serves():
+    """Few colours stay exact; a picture that is small already stays itself."""
+    file = io.BytesIO()
+    Image.fromarray(plot()).save(file, "png", dpi=(180, 180))
+    small = notebooks.smaller(file.getvalue())
+    with Image.open(io.BytesIO(small)) as image:
+        assert round(image.info["dpi"][0]) == 180
+        assert (np.asarray(image.convert("RGB")) == plot()).all()
+    assert len(small) <= len(file.getvalue())
+    assert notebooks.smaller(small) == small
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "png")
+    first = notebooks.smaller(file.getvalue())
+    assert first == notebooks.smaller(file.getvalue())
+    assert len(first) < len(file.getvalue())
