@@ -16,7 +16,6 @@ peak, which torch.compile would need for other things.
 import argparse
 import csv
 import ctypes
-import logging
 import os
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor
 
@@ -33,6 +33,7 @@ from contenders import export, forward, in_onnxruntime
 from measure import ratio, resident
 from report import ROOT
 from segformer_tutorial import SegFormer
+from segformer_tutorial.export.int8 import quantize
 
 SIZE = 512
 FIRST = "as it is"
@@ -58,27 +59,12 @@ def model_and_images(**changes) -> tuple[SegFormer, Tensor]:
     return model, torch.randn(1, 3, SIZE, SIZE)
 
 
-def quantize(path: Path, small: Path) -> None:
-    """Linear layers in 8 bits; the range of their inputs is taken as they run.
-
-    The weights use 7 of the 8 bits, because without VNNI instructions a CPU
-    adds two products in 16 bits.
-    """
-    import onnx
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    logging.disable(logging.WARNING)  # it tells how it could be called
-    whole, folded = path.with_name("whole.onnx"), path.with_name("folded.onnx")
-    onnx.save(onnx.load(path), whole)  # the weights inside the file
-    quant_pre_process(whole, folded, skip_symbolic_shape=True)
-    quantization.quantize_dynamic(
-        folded,
-        small,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        reduce_range=True,
-    )
+def write_files(folder: Path) -> None:
+    """The model in ONNX, and with its linear layers in 8 bits."""
+    path = folder / "model.onnx"
+    export(model_and_images()[0], SIZE, path)
+    whole = onnx.load(path).SerializeToString()  # the weights inside
+    (folder / "small.onnx").write_bytes(quantize(whole, {}))
 
 
 def build(variant: str, folder: Path) -> tuple[Callable[[], Tensor], float]:
@@ -153,8 +139,7 @@ def main() -> None:
         return work(variant, Path(folder))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        export(model_and_images()[0], SIZE, folder / "model.onnx")
-        quantize(folder / "model.onnx", folder / "small.onnx")
+        write_files(folder)
         processes, about = {}, {}
         for variant in VARIANTS:
             processes[variant] = start(variant, folder)
