@@ -1,6 +1,6 @@
 """Time one change at a time: a forward pass of B0 at 512 x 512 on a CPU.
 
-    python benchmarks/alone.py            21 turns; --turns N for another number
+    python benchmarks/alone.py            15 turns; --turns N for another number
 
 Each variant runs in a process of its own, because huge pages are chosen when
 a process starts, and the processes take turns. What counts is the ratio of two
@@ -131,7 +131,7 @@ def take_turns(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--turns", type=int, default=21)
+    parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
