@@ -2,9 +2,9 @@
 
     python benchmarks/finetune.py
 
-The task: grey negatives, as some thermal cameras make them, in four classes,
-with 16 labelled pictures. They are made from scenes on which the small model
-of data/runs was not trained: the first ones of the validation split to learn
+The task: grey negatives, which stand for another camera, in four classes, with
+16 labelled pictures. They are made from scenes on which the small model of
+data/runs was not trained: the first ones of the validation split to learn
 from, of the test split to judge by. A run takes about half a minute on one
 core. The mIoU of each validation goes to data/runs/finetune.csv, from which
 chapter 14 draws it; runs that are not repeated keep their rows.

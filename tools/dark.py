@@ -48,7 +48,7 @@ def plot(pixels: np.ndarray) -> np.ndarray:
     """Turn white paper into dark paper, for pixels `h w 3` of type uint8."""
     values = pixels.astype(np.float32)
     low, high = values.min(-1), values.max(-1)
-    paper, ink = np.float32(PAPER), np.float32(INK)
+    paper, ink = np.array(PAPER, np.float32), np.array(INK, np.float32)
     light = values.mean(-1, keepdims=True) / 255
     grey = light * paper + (1 - light) * ink
     share, full = _mixed(values)
@@ -111,7 +111,7 @@ def diagram(text: str) -> str:
 
     Text on an area that keeps its colour keeps its own.
     """
-    kept: list[tuple[tuple[float, float, float, float], bool]] = []
+    kept: list[tuple[tuple[float, ...], bool]] = []
 
     def turn(tag: re.Match) -> str:
         place = [re.search(NUMBER.format(n), tag[0]) for n in ("x", "y")]

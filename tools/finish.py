@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, NavigableString
 from PIL import Image
 
 import cards
@@ -203,12 +203,13 @@ def kept(soup) -> None:
             code["class"] = [*code.get("class", []), "kept"]
     for formula in soup.select(".bd-article :is(p, li, td) > math"):
         after = formula.next_sibling
-        found = re.match(r"[).,;:!?]+", str(after)) if after else None
-        if found and isinstance(after, str):
+        if not isinstance(after, NavigableString):
+            continue
+        if found := re.match(r"[).,;:!?]+", after):
             line = soup.new_tag("span", attrs={"class": "kept"})
             formula.wrap(line)
             line.append(found[0])
-            after.replace_with(str(after)[found.end() :])
+            after.replace_with(after[found.end() :])
 
 
 def head(soup, *, address: str, picture: str | None) -> None:
@@ -252,26 +253,39 @@ def moved_up(soup, folder: str) -> None:
 def thumbnail(image, page: Path, soup) -> list:
     """Return tags that show a picture of a page, smaller, on a card."""
     file = local(image["src"], page)
-    small = file.with_name(f"card-{page.stem}.png")
-    with Image.open(file) as picture:
-        width = min(CARD_WIDTH, picture.width)
-        height = round(picture.height * width / picture.width)
-        reduced = picture.convert("RGB").resize(
+    versions = {"only-light": file, "only-dark": dark.variant(file)}
+    tags = []
+    for shown, version in versions.items():
+        end = "-dark" if shown == "only-dark" else ""
+        small = file.with_name(f"card-{page.stem}{end}.png")
+        width, height = reduce(version, small)
+        tag = soup.new_tag(
+            "img",
+            attrs={
+                "src": f"../_images/{small.name}",
+                "alt": image["alt"],
+                "class": [shown],
+                "width": width // 2,
+                "height": height // 2,
+                "loading": "lazy",
+                "decoding": "async",
+            },
+        )
+        tags.append(tag)
+    return tags
+
+
+def reduce(file: Path, small: Path) -> tuple[int, int]:
+    """Write a picture as it stands on a card, and return its size."""
+    with Image.open(file) as image:
+        width = min(CARD_WIDTH, image.width)
+        height = round(image.height * width / image.width)
+        picture = image.convert("RGB").resize(
             (width, height), Image.Resampling.LANCZOS
         )
-    reduced.quantize(256, dither=Image.Dither.NONE).save(small, optimize=True)
-    tag = soup.new_tag(
-        "img",
-        attrs={
-            "src": f"../_images/{small.name}",
-            "alt": image["alt"],
-            "width": width // 2,
-            "height": height // 2,
-            "loading": "lazy",
-            "decoding": "async",
-        },
-    )
-    return [tag]
+    picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(small, optimize=True)
+    return width, height
 
 
 def finish(app, exception) -> None:
@@ -291,7 +305,7 @@ def finish(app, exception) -> None:
     pictures, shown = {}, {}
     for name, soup in pages.items():
         for image in soup.select(".bd-article img[src$='.png']"):
-            if file := local(image["src"], html / name):
+            if file := local(str(image["src"]), html / name):
                 page = name.removesuffix(".html")
                 shown[name] = base + file.resolve().relative_to(html).as_posix()
                 pictures[page] = thumbnail(image, html / name, pages[root])

@@ -26,6 +26,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 600  # seconds
+AREA = 0.001  # of a picture's pixels, in one colour
 PALETTE_ERROR = 3.0  # of 255, root mean square: beyond it, bands can be seen
 
 BADGE_ID, BOOTSTRAP_ID = "colab-badge", "colab-bootstrap"
@@ -203,18 +204,32 @@ def fix(notebook: nbformat.NotebookNode, path: Path) -> None:
 def smaller(png: bytes) -> bytes:
     """Store a picture with a palette of 256 colours where that serves it.
 
+    What fills an area, such as paper and classes, keeps its exact colour.
     Where the palette alone would show bands, its colours are mixed dot by
     dot. A picture that does not become smaller stays as it was.
     """
     with Image.open(BytesIO(png)) as image:
         dpi = image.info.get("dpi")
         whole = image.convert("RGB")
-    picture = whole.quantize(256, dither=Image.Dither.NONE)
-    away = np.asarray(picture.convert("RGB"), float) - np.asarray(whole)
+    pixels = np.asarray(whole)
+    colours, counts = np.unique(
+        pixels.reshape(-1, 3), axis=0, return_counts=True
+    )
+    many = counts > AREA * counts.sum()
+    areas = colours[many][np.argsort(-counts[many], kind="stable")][:64]
+    rest = whole.quantize(256 - len(areas), dither=Image.Dither.NONE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*areas.ravel().tolist(), *rest.getpalette()])
+    picture = whole.quantize(palette=palette, dither=Image.Dither.NONE)
+    away = np.asarray(picture.convert("RGB"), float) - pixels
     if np.sqrt(np.square(away).mean()) > PALETTE_ERROR:
         picture = whole.quantize(
-            palette=picture, dither=Image.Dither.FLOYDSTEINBERG
+            palette=palette, dither=Image.Dither.FLOYDSTEINBERG
         )
+    numbers = np.array(picture)
+    for number, colour in enumerate(areas):
+        numbers[(pixels == colour).all(-1)] = number
+    picture.putdata(numbers.ravel())
     file = BytesIO()
     picture.save(file, "png", optimize=True, **({"dpi": dpi} if dpi else {}))
     return min(png, file.getvalue(), key=len)

@@ -43,7 +43,7 @@ def joined(html: Path, names: list[str]) -> BeautifulSoup:
         if whole is None:
             whole, body = soup, article
         else:
-            article["class"] = [*article["class"], "next-page"]
+            article["class"] = "bd-article next-page"
             body.insert_after(article)
             body = article
     for tag in whole.find_all("script"):
