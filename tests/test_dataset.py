@@ -117,3 +117,19 @@ def test_task(pairs):
     dataset = LabelledImages(pairs, CLASSES, channels=2)
     assert len(dataset.task().mean) == len(dataset.task().std) == 2
     assert dataset.task(mean=[1, 2], std=[3, 4]).mean == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("", False),
+        ("index", False),
+        ("from-one", True),
+        ("0=255,1=0,2=1,3=2", True),
+        ("0=0,1=0,2=1,3=2", False),
+        ("0=255,1=0,2=1,3=2,4=2", False),
+    ],
+)
+def test_a_task_knows_how_labels_count(pairs, labels, expected):
+    dataset = LabelledImages(pairs, CLASSES, labels=labels)
+    assert dataset.task().labels_from_one is expected

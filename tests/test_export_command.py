@@ -27,11 +27,9 @@ from segformer_tutorial.data import Task
 from segformer_tutorial.export import ExportError, export, exporting, formats
 from segformer_tutorial.export.__main__ import EPILOG, main
 from segformer_tutorial.export.graph import Exported
-from segformer_tutorial.export.source import open_model
 from segformer_tutorial.export.verify import verify
 from segformer_tutorial.predict import predict
 from segformer_tutorial.weights import load_model, save_weights
-from segformer_tutorial.weights.layouts import to_layout
 
 # Two stages are exported in a third of the time of four.
 CONFIG = SegFormerConfig(
@@ -105,7 +103,7 @@ def files(weights, tmp_path_factory) -> dict[str, Path]:
         for name, flags in KINDS.items():
             ending = "pt2" if name == "torch" else "onnx"
             path = tmp_path_factory.mktemp(name) / f"model.{ending}"
-            assert run("--weights", weights, "--out", path, *flags) == 0
+            assert run("--weights", weights.parent, "--out", path, *flags) == 0
             found[name] = path
     return found
 
@@ -284,7 +282,7 @@ class TestErrors:
             ("model.pt2", "must end in .onnx"),
             ("nowhere/model.onnx", "there is no folder"),
             ("folder.onnx", "is a folder"),
-            ("there.onnx", "exists already, and is not overwritten"),
+            ("there.onnx", "exists already; --overwrite replaces it"),
         ],
     )
     def test_path(self, weights, tmp_path, capsys, name, message):
@@ -301,8 +299,8 @@ class TestErrors:
         [
             ("nowhere.safetensors", "cannot be read"),
             ("damaged.safetensors", "damaged, or not a file of tensors"),
-            ("empty", "is a folder without best.safetensors"),
-            ("encoder.pth", "these weights lack decoder."),
+            ("empty", "is a folder that has none of best.safetensors"),
+            ("encoder.pth", "holds an encoder alone"),
             ("model.onnx", "must end in .safetensors"),
         ],
     )
@@ -332,37 +330,6 @@ class TestErrors:
         monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
         assert run("--weights", weights, "--out", tmp_path / "x.onnx") == 1
         assert "torch 2.10 is needed, got 2.9.1" in capsys.readouterr().err
-
-
-class TestSource:
-    def test_folder_of_a_run(self, weights, model):
-        found = open_model(str(weights.parent))
-        assert found.task == TASK and found.config == CONFIG
-        assert not found.training
-
-    def test_weights_of_others(self, tmp_path, capsys):
-        theirs = SegFormer.from_preset("b0", num_classes=7)
-        path = tmp_path / "theirs.pth"
-        torch.save(to_layout(theirs.state_dict(), "transformers"), path)
-        found = open_model(str(path))
-        assert found.config.num_classes == 7 and not found.training
-        assert torch.equal(
-            found.decoder.classify.weight, theirs.decoder.classify.weight
-        )
-        assert "transformers layout" in capsys.readouterr().out
-
-    def test_hub(self, weights, tmp_path, monkeypatch):
-        hub = pytest.importorskip("huggingface_hub")
-        monkeypatch.chdir(tmp_path)
-
-        def download(name, file, **_):
-            assert name == "someone/streets"
-            if file == "model.safetensors":
-                return str(weights)
-            raise hub.errors.EntryNotFoundError(file)
-
-        monkeypatch.setattr(hub, "hf_hub_download", download)
-        assert open_model("someone/streets").config == CONFIG
 
 
 class TestVerify:
@@ -492,6 +459,12 @@ def example() -> str:
     """The Python in the text below --help."""
     lines = EPILOG.splitlines()
     return textwrap.dedent("\n".join(x for x in lines if x.startswith("    ")))
+
+
+def test_the_page_of_commands_shows_the_example():
+    page = Path(segformer_tutorial.__file__).parents[1] / "book" / "commands.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert example() in "\n".join(x for x in lines if x)  # no empty lines
 
 
 def python(code: str, *arguments: str, cwd: Path) -> Sequence[str]:

@@ -21,7 +21,7 @@ from labelling import check_whole, label, results, shares, write_weights
 from pictures import picture
 from PIL import EpsImagePlugin, Image
 
-from segformer_tutorial.predict.run import printable
+from segformer_tutorial.predict.terminal import printable
 
 FORMATS = {
     "png": "PNG",

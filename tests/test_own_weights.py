@@ -204,8 +204,6 @@ def changed_config(path, **changes):
 @pytest.mark.parametrize(
     ("metadata", "reason"),
     [
-        ({"format": None, "version": None, "config": None}, "has no config"),
-        ({"format": "pt"}, "has no config"),
         ({"version": "2"}, "has version 2 of the format, expected 1"),
         ({"version": None}, "has version None"),
         ({"config": None}, "bad config"),
@@ -244,14 +242,10 @@ def test_load_model_needs_all_tensors(trained, path):
     tensors = load_file(path)
     parts = {k: x for k, x in tensors.items() if k.startswith("encoder.")}
     rewritten(path, parts)
-    with pytest.raises(WeightsError, match=r"missing: decoder\."):
+    with pytest.raises(
+        WeightsError, match=r"encoder alone.*missing: decoder\."
+    ):
         load_model(path)
-
-
-def test_load_model_refuses_a_pickle(trained, tmp_path):
-    torch.save(trained.state_dict(), tmp_path / "m.pth")
-    with pytest.raises(WeightsError, match=r"has no config.*load_weights"):
-        load_model(tmp_path / "m.pth")
 
 
 # A task

@@ -14,8 +14,6 @@ import torch
 
 pytest.importorskip("torchvision")
 pytest.importorskip("safetensors")
-pytest.importorskip("huggingface_hub")
-import huggingface_hub
 import numpy as np
 from labelling import NAMES, check_whole, label, results, shares, write_weights
 from pictures import picture, save
@@ -27,8 +25,7 @@ from segformer_tutorial.data import read_labels
 from segformer_tutorial.predict import predict
 from segformer_tutorial.predict import run as work
 from segformer_tutorial.predict.colors import PALETTE, overlay
-from segformer_tutorial.predict.load import load_segmenter
-from segformer_tutorial.weights import WeightsError, load_model, to_layout
+from segformer_tutorial.weights import load_model, to_layout
 
 
 @pytest.fixture
@@ -238,7 +235,7 @@ class TestExistingResults:
 
     def test_come_before_any_work(self, command, photos, monkeypatch):
         command(photos)
-        monkeypatch.setattr(work, "load_segmenter", None)
+        monkeypatch.setattr(work, "load_with_report", None)
         assert command(photos)[2].startswith("error: 7 results exist already")
 
     def test_never_replace_a_picture(self, command, out):
@@ -266,35 +263,25 @@ class TestWeights:
     def test_folder_of_something_else(self, command, photos):
         status, _, err = command(photos, weights=photos)
         assert status == 1
-        assert "there is none of best.safetensors, last.safetensors" in err
+        assert "has none of best.safetensors, last.safetensors, model" in err
 
     @pytest.fixture
     def published(self, tmp_path):
         """A file as another project writes it, for so many classes."""
 
-        def writing(classes, name="model.pth"):
+        def writing(classes):
             model = SegFormer.from_preset("b0", num_classes=classes)
-            torch.save(
-                to_layout(model.state_dict(), "official"), tmp_path / name
-            )
-            return tmp_path / name
+            path = tmp_path / "model.pth"
+            torch.save(to_layout(model.state_dict(), "official"), path)
+            return path
 
         return writing
 
-    @pytest.mark.parametrize(
-        ("classes", "names", "side"),
-        [(150, {"wall", "sky", "flag"}, 512), (19, {"road", "bicycle"}, 1024)],
-    )
-    def test_published_file(self, published, classes, names, side):
-        model, text = load_segmenter(str(published(classes)))
-        assert names < set(model.task.classes)
-        assert model.task.short_side == side and not model.training
-        assert "official layout" in text
-
     def test_file_that_names_no_classes(self, command, photos, published, out):
         path = published(7)
-        status, _, err = command(photos, weights=path)
+        status, text, err = command(photos, weights=path)
         assert status == 0 and "so they are numbered" in err
+        assert "official layout" in text
         assert {x["class"] for x in shares(out)} <= set("0123456")
         table = photos / "classes.txt"
         lines = [f"name {k} {k} 9 {k}" for k in range(7)]
@@ -328,33 +315,11 @@ class TestWeights:
         status, _, err = command(photos, weights=path)
         assert status == 1 and "256 classes" in err and "at most 255" in err
 
-    @pytest.mark.parametrize(
-        ("name", "classes", "first"),
-        [
-            ("nvidia/segformer-b0-finetuned-ade-512-512", 150, "wall"),
-            ("someone/face-parsing", 19, None),
-        ],
-    )
-    def test_hub(self, published, monkeypatch, name, classes, first):
-        path = published(classes, "pytorch_model.bin")
-
-        def download(asked, file, **_):
-            assert asked == name
-            if file == path.name:
-                return str(path)
-            raise huggingface_hub.errors.EntryNotFoundError(file)
-
-        monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-        model, _ = load_segmenter(name)
-        assert (model.task and model.task.classes[0]) == first
-
     def test_file_that_is_not_there(self, command, photos, out):
         status, _, err = command(photos, weights="nowhere.pth")
         assert status == 1
         assert err.startswith("error: nowhere.pth: cannot be read")
         assert not out.exists()
-        with pytest.raises(WeightsError):
-            load_segmenter("")
 
 
 class TestErrors:
@@ -539,9 +504,9 @@ def test_killed_at_any_moment(weights, tmp_path, capsys):
         arguments = [folder, "--overwrite"], {"weights": weights, "out": out}
         process = SERVER.Process(target=in_the_background, args=(arguments,))
         process.start()
-        while process.is_alive() and not (out / "labels").exists():
-            time.sleep(0.005)
-        process.join(moments.uniform(0, 0.5))
+        enough = moments.randint(0, 50)
+        while process.is_alive() and len(list(out.rglob("*.png"))) < enough:
+            time.sleep(0.002)
         process.kill()
         process.join()
         check_whole(out)

@@ -100,4 +100,5 @@ class LabelledImages(Dataset):
             short_side=short_side,
             mean=means if mean is None else mean,
             std=stds if std is None else std,
+            labels_from_one=self.reader.from_one,
         )

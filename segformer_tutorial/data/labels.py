@@ -58,6 +58,12 @@ class LabelReader:
                 "twice; classes.txt gives them: name r g b"
             )
 
+    @property
+    def from_one(self) -> bool:
+        """Whether the classes count from one, and 0 is void."""
+        found = {VOID: VOID} | self.values
+        return found == _values("from-one", self.classes)
+
     def __call__(self, path: str | os.PathLike) -> Tensor:
         file = LabelFile(path)
         if self.labels == "colours" or (

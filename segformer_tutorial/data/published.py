@@ -1,6 +1,7 @@
 """The tasks of the published weights, whose files do not name their classes."""
 
 import re
+from dataclasses import replace
 
 from .known import ADE20K_PALETTE
 from .task import Task
@@ -31,6 +32,18 @@ def published_task(
                 short_side=min(map(int, size.groups())) if size else short_side,
             )
     return None
+
+
+def with_palette(task: Task, name: str) -> Task:
+    """The task with the colours of ADE20K or Cityscapes, if it has none.
+
+    transformers stores no colours. `name` has to name the data set, as on a
+    hub in `published_task`.
+    """
+    known = published_task(name, len(task.classes), hub=True)
+    if task.palette is not None or known is None:
+        return task
+    return replace(task, palette=known.palette)
 
 
 # As read_ade20k names them: the first name of each line of the challenge's

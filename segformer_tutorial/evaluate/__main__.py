@@ -1,10 +1,7 @@
 """Evaluate a model on a data set: `python -m segformer_tutorial.evaluate`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
-from typing import cast
 
 from ..data import (
     READERS,
@@ -16,9 +13,14 @@ from ..data import (
 )
 from ..model import SegFormer
 from ..predict import choose_device
-from ..predict.memory import use_huge_pages
-from ..predict.options import add_options, check_flags, size_of_pictures
-from ..weights import load_model
+from ..predict.options import (
+    WEIGHTS,
+    add_options,
+    check_flags,
+    size_of_pictures,
+)
+from ..predict.terminal import note, run_script, status_of
+from ..weights.model import load_with_report
 from .evaluation import evaluate, table
 
 DESCRIPTION = """
@@ -41,12 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=EPILOG,
     )
     add = parser.add_argument
-    add(
-        "model",
-        help="a .safetensors file, as training and save_weights write; a "
-        "folder of transformers; or owner/name on the Hugging Face Hub, where "
-        "no file or folder here has this name",
-    )
+    add("model", help=WEIGHTS)
     add("--data", help="folder of the data set (default: the drawn scenes)")
     add(
         "--dataset",
@@ -84,19 +81,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says; return 0, or 1 after an error."""
     options = parse(arguments)
-    use_huge_pages()
-    try:
-        run(options)
-    except ImportError as error:
-        print(f'error: {error} (the extra "train" has it)', file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    return 0
+    return status_of(lambda: run(options), extra="train")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -104,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     device = choose_device(options.device)
-    model = load_model(options.model)
+    model, report = load_with_report(options.model)
     root = data_folder() / "scenes" if options.data is None else options.data
     channels = model.config.in_channels
     if options.channels not in (None, channels):
@@ -120,9 +105,10 @@ def run(options: argparse.Namespace) -> None:
         channels=channels,
     )
     check_classes(model, dataset, options)
+    print(report)
     print(
-        f"{options.model}: {len(dataset)} pictures of {root}, split "
-        f"{options.split}, {size_of_pictures(model, options.short_side)}"
+        f"{len(dataset)} pictures of {root}, split {options.split}, "
+        f"{size_of_pictures(model, options.short_side)}"
     )
     # The bar ends its line before anything else is printed.
     with tqdm(range(len(dataset)), unit="image") as bar:
@@ -146,10 +132,6 @@ def run(options: argparse.Namespace) -> None:
     if absent:  # perhaps the label files are not read as they are meant
         note(f"no pixel of the split has the label {', '.join(absent)}")
     print(table(matrix, dataset.classes))
-
-
-def note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
 
 
 def way_of_labels(model: SegFormer, options: argparse.Namespace) -> str:
@@ -200,6 +182,4 @@ def check_classes(
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names that it cannot show
-        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    run_script(main)

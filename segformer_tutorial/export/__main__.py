@@ -1,16 +1,14 @@
 """Export a file of weights: `python -m segformer_tutorial.export --help`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
 
-from ..predict.memory import use_huge_pages
-from .exporting import ENDINGS, export
+from ..predict.options import WEIGHTS
+from ..predict.terminal import run_script, status_of
+from ..weights.model import load_with_report
+from .exporting import ENDINGS, check_path, export
 from .formats import OPSET, OPSETS
-from .source import open_model
 
 DESCRIPTION = """\
 Write a trained model as one file that runs without this package: ONNX, which
@@ -55,12 +53,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add(
-        "--weights",
-        required=True,
-        help="a file of weights, the folder of a training run (its best "
-        "weights), or owner/name on the Hugging Face Hub",
-    )
+    add("--weights", required=True, help=WEIGHTS)
     add(
         "--out",
         required=True,
@@ -114,40 +107,35 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export as the command line says; return 0, or 1 after an error."""
     options = parse(arguments)
-    use_huge_pages()
-    try:
-        run(options)
-    except ImportError as error:
-        print(f'error: {error} (the extra "export" has it)', file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped, nothing is written", file=sys.stderr)
-        return 130
-    return 0
+    return status_of(
+        lambda: run(options),
+        extra="export",
+        stopped="stopped, nothing is written",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Export, and say what was written."""
+    """Export, and say what was loaded and what was written."""
+    check_path(
+        options.out, ENDINGS[options.format], overwrite=options.overwrite
+    )
     precision = "float32"
     if options.fp16 or options.int8:
         precision = "float16" if options.fp16 else "int8"
-    model = open_model(options.weights)
-    report = export(
-        model,
-        options.out,
-        format=options.format,
-        labels=options.labels,
-        precision=precision,
-        opset=options.opset or OPSET,
-        overwrite=options.overwrite,
-    )
+    model, report = load_with_report(options.weights)
     print(report)
+    print(
+        export(
+            model,
+            options.out,
+            format=options.format,
+            labels=options.labels,
+            precision=precision,
+            opset=options.opset or OPSET,
+            overwrite=options.overwrite,
+        )
+    )
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names that it cannot show
-        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    run_script(main)

@@ -116,4 +116,4 @@ def check_path(path: Path, ending: str, *, overwrite: bool) -> None:
     if path.is_dir():
         raise ExportError(f"{path}: is a folder")
     if path.exists() and not overwrite:
-        raise ExportError(f"{path}: exists already, and is not overwritten")
+        raise ExportError(f"{path}: exists already; --overwrite replaces it")

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from .options import add_options, check_flags
+from .options import WEIGHTS, add_options, check_flags
 
 OUTPUTS = ("labels", "overlays", "shares")
 DESCRIPTION = """\
@@ -43,12 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         nargs="+",
         help='files, folders (without their subfolders) or globs, as "a/*.jpg"',
     )
-    add(
-        "--weights",
-        required=True,
-        help="a file of training or of any published layout, a folder of "
-        "training, or owner/name on the Hugging Face Hub",
-    )
+    add("--weights", required=True, help=WEIGHTS)
     add("--out", required=True, metavar="FOLDER", help="where results go")
     add(
         "--overwrite",

@@ -7,6 +7,12 @@ from torch import nn
 from ..data import task_of
 from .prediction import check_options
 
+WEIGHTS = (
+    "a file of weights, of training or of any published layout; the folder of "
+    "a run or of transformers; or owner/name on the Hugging Face Hub, where no "
+    "file or folder here has this name"
+)
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the flags: --short-side, --scales, --flip and so on."""

@@ -13,14 +13,15 @@ from ..data import DataError, Task, read_classes, read_image, task_of
 from ..data.atomic import write_whole
 from ..model import SegFormer
 from ..weights.files import one_line, some
+from ..weights.model import load_with_report
 from .colors import Palette, palette_for
 from .device import choose_device
 from .inputs import find_pictures
-from .load import load_segmenter
 from .options import size_of_pictures
 from .prediction import network_size, predict
 from .results import Job, check_results, clear, plan, write
 from .shares import Share, class_shares, shares_table
+from .terminal import note, printable
 
 MOST_CLASSES = 255  # one more is void
 MOST_AT_ONCE = 2**24  # pixels that the network takes without a window
@@ -45,9 +46,9 @@ def run(options: argparse.Namespace) -> int:
     table = out / "shares.csv" if "shares" in options.outputs else None
     check_results(jobs, table, overwrite=options.overwrite)
     device = choose_device(options.device)
-    model, text = load_segmenter(options.weights)
+    model, report = load_with_report(options.weights)
     names, palette = classes_of(model, options)
-    print(text)
+    print(report)
     print(
         f"{len(jobs)} pictures, {len(names)} classes, "
         + (
@@ -77,10 +78,6 @@ def run(options: argparse.Namespace) -> int:
     if skipped:
         note(f"{skipped} of {len(jobs)} pictures skipped")
     return skipped
-
-
-def note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
 
 
 def classes_of(
@@ -212,11 +209,3 @@ def skip(bar, job: Job, error: Exception) -> None:
         text = f"{job.picture}: {one_line(error)}"
     bar.write(f"skipped: {printable(text)}", file=sys.stderr)
     bar.update()
-
-
-def printable(text: str) -> str:
-    """A text without what a terminal would obey or cannot show.
-
-    A name of a file may hold anything.
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from ..predict.memory import use_huge_pages
+from ..predict.terminal import run_script, say
 from .command import parse
 from .settings import TrainError
 from .signals import Stopped
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ) from error
         train(config, resume=resume)
     except (TrainError, ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say("error", str(error))
         return 1
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
@@ -40,4 +41,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

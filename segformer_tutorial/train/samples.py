@@ -66,12 +66,8 @@ def difference(
 
 def task_of_run(config: TrainConfig, train_set: LabelledImages) -> Task:
     """What the model of a run is trained for."""
-    return Task(
-        classes=train_set.classes,
-        palette=train_set.palette,
-        short_side=config.short_side,
-        mean=config.mean,
-        std=config.std,
+    return train_set.task(
+        short_side=config.short_side, mean=config.mean, std=config.std
     )
 
 

@@ -171,8 +171,9 @@ class TrainConfig:
     init: str = setting(
         "",
         MODEL,
-        "weights to start from, a file or the name of a Hugging Face "
-        "repository (default: random initial weights)",
+        "weights to start from: a file, the folder of a run or of "
+        "transformers, or owner/name on the Hugging Face Hub (default: random "
+        "initial weights)",
         metavar="WEIGHTS",
     )
     init_encoder_only: bool = setting(

@@ -2,10 +2,11 @@
 
 from .files import WeightsError
 from .layouts import to_layout
-from .load import WeightsReport, config_from_weights, load_weights
+from .load import config_from_weights, load_weights
 from .model import load_model, read_task
 from .own import save_weights
 from .publish import save_for_transformers
+from .report import WeightsReport
 
 __all__ = [
     "WeightsError",

@@ -82,11 +82,6 @@ def is_own(metadata: Mapping[str, str]) -> bool:
 
 def config_of(metadata: Mapping[str, str], where: str) -> SegFormerConfig:
     """The config that `save_weights` put beside the tensors."""
-    if not is_own(metadata):
-        raise WeightsError(
-            f"{where}: has no config, because save_weights did not write it: "
-            "build the model and use load_weights(model, ...)"
-        )
     version = metadata.get("version")
     if version != VERSION:
         raise WeightsError(

@@ -57,6 +57,15 @@ UNPROCESSED = ("do_center_crop", "do_pad")  # steps that `predict` lacks
 logger = logging.getLogger(__name__)
 
 
+def is_described(folder: Path) -> bool:
+    """Whether a folder has a config.json that transformers wrote.
+
+    Other projects give their files this name too.
+    """
+    path = folder / CONFIG
+    return os.path.lexists(path) and "model_type" in read_object(path)
+
+
 def is_whole_model(folder: Path) -> bool:
     """Whether a folder's config.json says that its model segments."""
     path = folder / CONFIG

@@ -19,6 +19,8 @@ from .files import (
 from .json_files import read_object
 
 INDEX = ".index.json"
+# What a run leaves in its folder, in the order of preference.
+RUN = ("best.safetensors", "last.safetensors")
 # Their names on a hub and in its folders, in the order of preference.
 FILES = (
     "model.safetensors",
@@ -30,10 +32,10 @@ FILES = (
 
 def find_weights(folder: Path) -> Path:
     """The weights of a folder. Raises WeightsError that says what is there."""
-    for name in FILES:
+    for name in RUN + FILES:
         if os.path.lexists(folder / name):
             return folder / name
-    text = f"{folder}: is a folder that has none of {', '.join(FILES)}"
+    text = f"{folder}: is a folder that has none of {', '.join(RUN + FILES)}"
     others = [x for x in sorted(os.listdir(folder)) if _is_weights(x)]
     if others:
         text += f"; give the path of a file: it has {some(others)}"

@@ -9,7 +9,7 @@ from typing import Any
 from ..config import SegFormerConfig
 from . import hub, own, pretrained
 from .files import Source, WeightsError, read_file, unwrap
-from .shards import find_weights, read_weights
+from .shards import RUN, find_weights, read_weights
 
 
 def read_source(
@@ -34,7 +34,10 @@ def read_source(
         return unwrap(source, "state dict")
     path = Path(source)
     if path.is_dir():
-        return replace(read_weights(find_weights(path)), folder=path)
+        file = find_weights(path)
+        found = read_weights(file)
+        # A run's config.json holds the settings of training.
+        return found if file.name in RUN else replace(found, folder=path)
     return read_file(path)
 
 

@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import runs
 import torch
+from PIL import Image
 from torch import nn
 
 from segformer_tutorial import SegFormer
@@ -51,6 +54,20 @@ def test_files_know_their_task(config):
         assert task.classes == ("dark", "red")
         assert (task.short_side, task.mean) == (32, (9.0, 8.0, 7.0))
         assert task.std == config.std
+
+
+def test_labels_that_count_from_one(config, tmp_path, data):
+    """Evaluation then reads a folder's label files in the same way."""
+    root = shutil.copytree(data, tmp_path / "data")
+    for path in root.glob("labels/*/*.png"):
+        labels = np.array(Image.open(path)).astype(int)
+        labels = np.where(labels == 255, 0, labels + 1).astype("uint8")
+        Image.fromarray(labels).save(path)
+    config = replace(config, data=str(root), labels="from-one", steps=1)
+    train(config, progress=False)
+    for name in ("best", "last"):
+        task = read_task(f"{config.output}/{name}.safetensors")
+        assert task.labels_from_one
 
 
 class Network(nn.Module):
