@@ -1,11 +1,8 @@
 """Draw what a model looks at: `python -m segformer_tutorial.see --help`."""
 
-import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
-from typing import cast
 
-from ..predict.memory import use_huge_pages
+from ..predict.terminal import run_script, status_of
 from .command import parse
 
 
@@ -15,24 +12,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns 0, 1 after an error, 130 after Ctrl-C.
     """
     options = parse(arguments)
-    use_huge_pages()
-    try:
+
+    def work() -> None:
         from .run import run
 
         run(options)
-    except ImportError as error:
-        print(f'error: {error} (the extra "train" has it)', file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    return 0
+
+    return status_of(work, extra="train")
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names that it cannot show
-        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    run_script(main)

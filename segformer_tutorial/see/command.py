@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from ..predict.options import WEIGHTS
 from ..predict.prediction import check_options
 
 DESCRIPTION = """\
@@ -35,12 +36,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("picture", help="the file of a picture")
-    add(
-        "--weights",
-        required=True,
-        help="a file of training or of any published layout, a folder of "
-        "training, or owner/name on the Hugging Face Hub",
-    )
+    add("--weights", required=True, help=WEIGHTS)
     add("--out", required=True, metavar="FOLDER", help="where results go")
     add(
         "--at",

@@ -9,8 +9,8 @@ from PIL import Image
 from ..data import DataError, read_image
 from ..predict.device import choose_device
 from ..predict.label_files import save_png
-from ..predict.load import load_segmenter
 from ..predict.options import size_of_pictures
+from ..weights.model import load_with_report
 from .attention import attention_maps
 from .features import feature_colors
 from .fields import receptive_fields
@@ -21,7 +21,7 @@ from .sheets import attention_sheet, feature_sheet, field_sheet, tile
 def run(options: argparse.Namespace) -> None:
     """Draw everything, then write it. Raises ValueError and OSError."""
     device = choose_device(options.device)
-    model, text = load_segmenter(options.weights)
+    model, report = load_with_report(options.weights)
     out = Path(options.out)
     stages = range(1, len(model.encoder.stages) + 1)
     names = [*(f"attention_{i}" for i in stages), "field", "features"]
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     size = image.shape[1:]
     at = options.at or (size[0] // 2, size[1] // 2)
     at = check_point(at, size)
-    print(text)
+    print(report)
     print(
         f"{options.picture}: row {at[0]}, column {at[1]}, "
         + size_of_pictures(model, options.short_side)
