@@ -212,14 +212,14 @@ def smaller(png: bytes) -> bytes:
         dpi = image.info.get("dpi")
         whole = image.convert("RGB")
     pixels = np.asarray(whole)
-    colours, counts = np.unique(
-        pixels.reshape(-1, 3), axis=0, return_counts=True
-    )
+    packed = pixels.astype(np.int32) @ (1 << 16, 1 << 8, 1)
+    colours, counts = np.unique(packed, return_counts=True)
     many = counts > AREA * counts.sum()
     areas = colours[many][np.argsort(-counts[many], kind="stable")][:64]
     rest = whole.quantize(256 - len(areas), dither=Image.Dither.NONE)
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*areas.ravel().tolist(), *rest.getpalette()])
+    filled = (areas[:, None] >> (16, 8, 0)) & 255
+    palette.putpalette([*filled.ravel().tolist(), *rest.getpalette()])
     picture = whole.quantize(palette=palette, dither=Image.Dither.NONE)
     away = np.asarray(picture.convert("RGB"), float) - pixels
     if np.sqrt(np.square(away).mean()) > PALETTE_ERROR:
@@ -228,7 +228,7 @@ def smaller(png: bytes) -> bytes:
         )
     numbers = np.array(picture)
     for number, colour in enumerate(areas):
-        numbers[(pixels == colour).all(-1)] = number
+        numbers[packed == colour] = number
     picture.putdata(numbers.ravel())
     file = BytesIO()
     picture.save(file, "png", optimize=True, **({"dpi": dpi} if dpi else {}))
