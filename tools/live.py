@@ -157,6 +157,10 @@ def faults(page: Page, name: str) -> Iterator[str]:
         return
     if page.locator(f".live-{name}").first.is_visible():
         yield "the stored picture is still to be seen"
+    pictures = page.locator(f".live-{name} img, img.live-{name}")
+    words = pictures.evaluate_all("all => all.map((picture) => picture.alt)")
+    if len(words) != 2 or not all(words):
+        yield "the stored picture lacks its words or its dark twin"
     controls = figure.evaluate("figure => figure.controls")
     yield from moved(page, figure, controls)
     every = states(controls)
@@ -176,7 +180,7 @@ def moved(page: Page, figure: Locator, controls: list[dict]) -> Iterator[str]:
     first = sentence.inner_text()
     for control in controls:
         labelled = figure.get_by_label(control["label"], exact=True)
-        if labelled.count() != 1:
+        if not control["label"] or labelled.count() != 1:
             yield f"{control['label']}: no such label"
             continue
         labelled.press(key(control))
