@@ -24,11 +24,11 @@ liveFigure("windows", {
     const all = seen.flat();
     const none = all.filter((n) => n === 0).length;
     const once = all.filter((n) => n === 1).length;
+    const words = (n) => `${n || "none"} ${n > 1 ? "are" : "is"}`;
     return `A patch size of ${size}, a stride of ${stride} and a padding of ` +
       `${padding} give ${tokens} × ${tokens} tokens; of the 196 pixels, ` +
-      `${none || "none"} ${none > 1 ? "are" : "is"} left out, ${once} ` +
-      `${once === 1 ? "is" : "are"} seen by one window and ` +
-      `${all.length - none - once} by several.`;
+      `${words(none)} left out, ${words(once)} seen by one window and ` +
+      `${words(all.length - none - once)} seen by several.`;
   },
   draw({seen}) {
     const most = Math.max(4, ...seen.flat());
