@@ -141,6 +141,18 @@ def test_scripts_stay_only_where_they_are_used():
     assert all(s.has_attr("defer") for s in soup.find_all("script"))
 
 
+def test_a_live_figure_keeps_its_own_script():
+    soup = article('<a class="live-one dark-light"><img></a>')
+    for name in ("live.js", "live-one.js", "live-two.js"):
+        soup.head.append(soup.new_tag("script", src=f"_static/{name}?v=1"))
+    finish.lean(soup)
+    left = [s["src"].split("/")[-1] for s in soup.find_all("script")]
+    assert left == ["live.js?v=1", "live-one.js?v=1"]
+    soup.a["class"] = ["dark-light"]
+    finish.lean(soup)
+    assert not soup.find_all("script")
+
+
 def test_no_line_breaks_before_a_stop_or_inside_short_code():
     soup = article("<p><code>b h w c</code> is <math></math>). Then more</p>")
     finish.kept(soup)

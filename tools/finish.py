@@ -39,7 +39,9 @@ UNUSED = {
     "sphinx-design.min.css": "[class*='sd-']",
     "clipboard.min.js": "div.highlight",
     "copybutton.js": "div.highlight",
+    "live.js": "[class*='live-']",
 }
+LIVE = re.compile(r"(live-\w+)\.js")  # one figure; its picture has the class
 # What a line of script that stands in the page itself reads at once.
 AT_ONCE = ("documentation_options.js",)
 
@@ -155,7 +157,8 @@ def lean(soup) -> None:
     for tag in soup.find_all(["script", "link"]):
         address = tag.get("src") or tag.get("href") or ""
         name = posixpath.basename(urlsplit(address).path)
-        used = UNUSED.get(name, "html")
+        figure = LIVE.fullmatch(name)
+        used = f".{figure[1]}" if figure else UNUSED.get(name, "html")
         if used is None or not soup.select_one(used):
             tag.decompose()
         elif tag.get("src") and not searches and name not in AT_ONCE:

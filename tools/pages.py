@@ -5,7 +5,8 @@
 On every page, in light and in dark mode: no fault of accessibility (axe), no
 error in the console, no request to another host, nothing that scrolls
 sideways, a weight within bounds, and little that moves while a slow line loads
-it. --sample looks at four pages. What tools/pages.txt lists has to be
+it. Live figures compute what the package does (live.py). --sample looks at four
+pages, and at the live figures. What tools/pages.txt lists has to be
 installed; CHROMIUM names the program where it is not found by itself.
 """
 
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 
@@ -22,6 +24,7 @@ import axe_playwright_python
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import contents
+import live
 import notebooks
 from pdf import chromium
 
@@ -178,10 +181,10 @@ def main(arguments: list[str] | None = None) -> int:
         browser = play.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu"]
         )
-        for name in names:
-            for fault in look(browser, base, name):
-                count += 1
-                print(fault, flush=True)
+        looks = [look(browser, base, name) for name in names]
+        for fault in chain(live.look(browser, base, options.html), *looks):
+            count += 1
+            print(fault, flush=True)
         browser.close()
     server.shutdown()
     print(f"{len(names)} pages in Chromium: {count or 'no'} faults")

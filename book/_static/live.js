@@ -1,0 +1,84 @@
+// A live figure: a stored picture that the reader can change. The picture stays
+// where there is no JavaScript, and the first state shows what it shows.
+//
+// liveFigure(name, {title, controls, compute, say, draw}) takes the place of
+// the picture with the class live-NAME. A control is {name, label, value} with
+// min and max, or with options. compute(state) is pure; say(result) is one
+// sentence; draw(result) is {width, height, parts}, the inside of an SVG.
+{
+  // matplotlib's viridis at nine points
+  const VIRIDIS = [
+    [68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140],
+    [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
+  ];
+
+  window.viridis = (share) => {
+    const at = 8 * Math.min(1, Math.max(0, share));
+    const i = Math.min(7, Math.floor(at));
+    const mixed = VIRIDIS[i].map((c, k) =>
+      Math.round(c + (at - i) * (VIRIDIS[i + 1][k] - c)));
+    return `rgb(${mixed})`;
+  };
+
+  const make = (tag, parent, values = {}) =>
+    parent.appendChild(Object.assign(document.createElement(tag), values));
+
+  const control = (box, figure, one) => {
+    const line = make("div", box, {className: "live-control"});
+    const id = `${figure}-${one.name}`;
+    make("label", line, {htmlFor: id, textContent: one.label});
+    if (one.options) {
+      const list = make("select", line, {id});
+      for (const value of one.options)
+        make("option", list, {value, textContent: value});
+      list.value = one.value;
+      return {
+        get: () => list.value, set: (value) => (list.value = value), show() {},
+      };
+    }
+    const {min, max, value} = one;
+    const range = make("input", line, {type: "range", id, min, max, value});
+    const number = make("span", line, {ariaHidden: "true"});
+    return {
+      get: () => range.valueAsNumber,
+      set: (to) => (range.value = to),
+      show: () => (number.textContent = range.value),
+    };
+  };
+
+  window.liveFigure = (name, {title, controls, compute, say, draw}) => {
+    const pictures = document.querySelectorAll(`.live-${name}`);
+    if (!pictures.length) return;
+    const id = `live-figure-${name}`;
+    const box = document.createElement("div");
+    Object.assign(box, {id, className: "live", role: "group"});
+    box.setAttribute("aria-label", title);
+    pictures[0].before(box);
+    for (const picture of pictures) picture.hidden = true;
+
+    const panel = make("div", box, {className: "live-controls"});
+    const inputs = controls.map((one) => control(panel, id, one));
+    const back = make("button", panel, {type: "button", textContent: "Reset"});
+    const drawing = make("div", box);
+    const sentence = make("output", box);
+    sentence.setAttribute("aria-live", "polite");
+
+    const update = () => {
+      inputs.forEach((input) => input.show());
+      const values = controls.map((one, i) => [one.name, inputs[i].get()]);
+      const result = compute(Object.fromEntries(values));
+      const {width, height, parts} = draw(result);
+      drawing.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img"
+        aria-label="${title}" style="max-width: ${1.5 * width}px">
+        ${parts}</svg>`;
+      sentence.textContent = say(result);
+    };
+    panel.addEventListener("input", update);
+    back.addEventListener("click", () => {
+      inputs.forEach((input, i) => input.set(controls[i].value));
+      update();
+    });
+    Object.assign(box, {controls, compute, say});
+    update();
+  };
+}

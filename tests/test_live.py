@@ -1,0 +1,69 @@
+"""Live figures: notebooks, scripts, checks and the book's settings agree.
+
+What the figures compute is compared in Chromium, by `make pages`.
+"""
+
+import re
+
+import pytest
+import yaml
+
+import live
+import notebooks
+
+SCRIPTS = sorted(path.stem for path in live.STATIC.glob("live-*.js"))
+PICTURES = {
+    path: [
+        (name, cell)
+        for cell in notebooks.read(path).cells
+        for name in live.figures(cell.metadata)
+    ]
+    for path in notebooks.paths()
+}
+
+
+def test_each_live_picture_has_a_script_and_each_script_a_picture():
+    named = [name for found in PICTURES.values() for name, _ in found]
+    assert sorted(f"live-{name}" for name in named) == SCRIPTS
+
+
+def test_each_script_is_loaded_and_checked():
+    text = (notebooks.ROOT / "_config.yml").read_text(encoding="utf-8")
+    loaded = yaml.safe_load(text)["sphinx"]["config"]["html_js_files"]
+    found = [name for name in loaded if name.startswith("live")]
+    assert found == ["live.js", *(f"{name}.js" for name in SCRIPTS)]
+    assert sorted(f"live-{name}" for name in live.CHECKS) == SCRIPTS
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_makes_the_figure_of_its_name(name):
+    text = (live.STATIC / f"{name}.js").read_text(encoding="utf-8")
+    made = re.findall(r'liveFigure\("(\w+)"', text)
+    assert [f"live-{one}" for one in made] == [name]
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=notebooks.relative)
+def test_a_chapter_has_two_at_most_and_each_is_one_picture(path):
+    assert len(PICTURES[path]) <= 2
+    for name, cell in PICTURES[path]:
+        pictures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+        assert len(pictures) == 1, name
+
+
+def test_the_scripts_are_small_and_ask_no_one():
+    texts = [
+        p.read_text(encoding="utf-8") for p in live.STATIC.glob("live*.js")
+    ]
+    assert all(len(text.encode()) < 4096 for text in texts)
+    assert not re.search(r"fetch|XMLHttp|import\b|https?:", "".join(texts))
+
+
+def test_every_state_is_listed():
+    controls = [
+        {"name": "n", "min": 0, "max": 2, "value": 1},
+        {"name": "mode", "options": ["a", "b"], "value": "a"},
+    ]
+    found = live.states(controls)
+    assert [(state["n"], state["mode"]) for state in found] == [
+        (n, mode) for n in range(3) for mode in "ab"
+    ]
