@@ -4,14 +4,14 @@
 // Half precision, little-endian: a sign, five bits of exponent, ten of fraction.
 function singles(base64) {
   const bytes = atob(base64);
+  const powers = Array.from({ length: 32 }, (_, exponent) =>
+    2 ** (exponent - 25));
   const out = new Float32Array(bytes.length / 2);
   for (let i = 0; i < out.length; i++) {
     const high = bytes.charCodeAt(2 * i + 1);
     const exponent = (high >> 2) & 31;
     const fraction = ((high & 3) << 8) | bytes.charCodeAt(2 * i);
-    const size = exponent
-      ? (1 + fraction / 1024) * 2 ** (exponent - 15)
-      : fraction * 2 ** -24;
+    const size = (exponent ? 1024 + fraction : 2 * fraction) * powers[exponent];
     out[i] = high & 128 ? -size : size;
   }
   return out;
@@ -32,6 +32,7 @@ function network({ config, mean, std, names, weights }) {
 function folded({ dims, decoder_dim: size }, parameters) {
   const of = (name) => parameters[`decoder.${name}`];
   const fuse = of("fuse.weight");
+  const unify = dims.map((_, i) => of(`unify.${i}.weight`));
   const bias = new Float32Array(size);
   const matrices = dims.map((dim) => new Float32Array(size * dim));
   for (let o = 0; o < size; o++) {
@@ -44,7 +45,7 @@ function folded({ dims, decoder_dim: size }, parameters) {
       for (let k = 0; k < size; k++) {
         constant += fuse[row + k] * of(`unify.${i}.bias`)[k];
         for (let j = 0; j < dim; j++)
-          sums[j] += fuse[row + k] * of(`unify.${i}.weight`)[k * dim + j];
+          sums[j] += fuse[row + k] * unify[i][k * dim + j];
       }
       for (let j = 0; j < dim; j++) matrices[i][o * dim + j] = scale * sums[j];
     });
@@ -163,14 +164,15 @@ function attentionFrom(net, state, y, x, stage, head) {
   const heads = net.config.num_heads[stage];
   const step = net.config.strides
     .slice(0, stage + 1).reduce((product, stride) => product * stride);
-  const row = Math.floor(y / step) * q.w + Math.floor(x / step);
+  const from = Math.floor(y / step) * q.w + Math.floor(x / step);
+  const query = featureMap(1, 1, q.c,
+    q.data.subarray(from * q.c, (from + 1) * q.c));
   const chosen = head === null ? [...Array(heads).keys()] : [head];
   const out = new Float32Array(kv.h * kv.w);
-  const one = new Float32Array(out.length);
-  for (const each of chosen) {
-    attentionWeights(q, kv, heads, each, row, one);
-    for (let i = 0; i < out.length; i++) out[i] += one[i] / chosen.length;
-  }
+  for (const each of chosen)
+    attentionWeights(query, kv, heads, each).forEach((weight, i) => {
+      out[i] += weight / chosen.length;
+    });
   const cell = step * net.config.reduction_ratios[stage];
   return { h: kv.h, w: kv.w, cell, weights: out };
 }

@@ -116,41 +116,55 @@ function add(x, y) {
 
 function softmax(x) {
   let most = -Infinity, sum = 0;
-  for (const value of x) most = Math.max(most, value);
+  for (let i = 0; i < x.length; i++) if (x[i] > most) most = x[i];
   for (let i = 0; i < x.length; i++) sum += x[i] = Math.exp(x[i] - most);
   for (let i = 0; i < x.length; i++) x[i] /= sum;
   return x;
 }
 
-// The attention weights of one query: over all keys, for one head. A row of
-// kv holds the keys of all heads, then their values.
-function attentionWeights(q, kv, heads, head, row, out) {
+// Some columns of a matrix whose rows have `width` values.
+function columns(data, width, from, size) {
+  const rows = data.length / width;
+  const out = new Float32Array(rows * size);
+  for (let i = 0; i < rows; i++)
+    for (let k = 0; k < size; k++) out[i * size + k] = data[i * width + from + k];
+  return out;
+}
+
+function transposed(data, width) {
+  const rows = data.length / width;
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++)
+    for (let k = 0; k < width; k++) out[k * rows + i] = data[i * width + k];
+  return out;
+}
+
+// The attention weights of one head: for each query a row of one per key. A
+// row of kv holds the keys of all heads, then their values.
+function attentionWeights(q, kv, heads, head) {
   const size = q.c / heads;
-  const from = row * q.c + head * size;
-  for (let key = 0; key < out.length; key++) {
-    const at = key * kv.c + head * size;
-    let score = 0;
-    for (let k = 0; k < size; k++) score += q.data[from + k] * kv.data[at + k];
-    out[key] = score / Math.sqrt(size);
-  }
-  return softmax(out);
+  const keys = kv.h * kv.w;
+  const queries = columns(q.data, q.c, head * size, size);
+  for (let i = 0; i < queries.length; i++) queries[i] /= Math.sqrt(size);
+  const out = product(queries, q.h * q.w,
+    columns(kv.data, kv.c, head * size, size), new Float32Array(keys));
+  for (let from = 0; from < out.length; from += keys)
+    softmax(out.subarray(from, from + keys));
+  return out;
 }
 
 function attention(q, kv, heads) {
+  const size = q.c / heads;
+  const rows = q.h * q.w;
   const out = featureMap(q.h, q.w, q.c);
-  const weights = new Float32Array(kv.h * kv.w);
-  const sum = new Float64Array(q.c / heads);
-  for (let row = 0; row < q.h * q.w; row++)
-    for (let head = 0; head < heads; head++) {
-      attentionWeights(q, kv, heads, head, row, weights);
-      sum.fill(0);
-      for (let key = 0; key < weights.length; key++) {
-        const from = key * kv.c + q.c + head * sum.length;
-        const weight = weights[key];
-        for (let k = 0; k < sum.length; k++) sum[k] += weight * kv.data[from + k];
-      }
-      out.data.set(sum, row * q.c + head * sum.length);
-    }
+  for (let head = 0; head < heads; head++) {
+    const values = columns(kv.data, kv.c, q.c + head * size, size);
+    const sums = product(attentionWeights(q, kv, heads, head), rows,
+      transposed(values, size), new Float32Array(size));
+    for (let i = 0; i < rows; i++)
+      for (let k = 0; k < size; k++)
+        out.data[i * q.c + head * size + k] = sums[i * size + k];
+  }
   return out;
 }
 
