@@ -79,9 +79,7 @@ def unpack(packed: Mapping, like: SegFormer) -> dict[str, Tensor]:
         shape = state[name].shape
         if len(shape) == 4:
             o, i, h, w = shape
-            part = rearrange(
-                part, "(o h w i) -> o i h w", o=o, i=i, h=h, w=w
-            )
+            part = rearrange(part, "(o h w i) -> o i h w", o=o, i=i, h=h, w=w)
         state[name] = part.reshape(shape)
     return state
 

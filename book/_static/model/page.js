@@ -16,9 +16,8 @@
 
   root.innerHTML = `
     <div class="gallery" role="group" aria-label="Scenes"></div>
-    <p class="row"><label class="file">Your own picture
-      <input type="file" accept="image/*"></label>
-      <label>Height in the model <select name="height">
+    <p class="row"><label>Your own picture
+      <input type="file" accept="image/*"></label><label>Height in the model <select name="height">
       <option value="256">256 pixels</option>
       <option value="128">128 pixels</option></select></label></p>
     <div class="bench">
@@ -42,9 +41,8 @@
         </fieldset>
       </div>
       <div class="reading">
-        <h3>Class probabilities</h3><ul class="bars classes"></ul>
-        <h3 class="lens-title">What each stage adds</h3>
-        <ul class="bars lens"></ul>
+        <p class="title">Class probabilities</p><ul class="bars classes"></ul>
+        <p class="title gains">What each stage adds</p><ul class="bars lens"></ul>
       </div>
     </div>
     <output aria-live="polite">Loading the model (2.5 MB) …</output>`;
@@ -55,13 +53,14 @@
   const canvas = find("canvas");
   const pen = canvas.getContext("2d");
   const say = (words) => (find("output").textContent = words);
-  const percent = (x) => `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)} %`;
+  const percent = (x) => `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)}\u00a0%`;
   const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(1);
 
   let model, worker, source; // source: what the picture is drawn from
   let picture = null; // a canvas in the model's size, painting included
   let overlay = null; // the labels in their colours
   let labels = null;
+  let serial = 0; // of the picture
   let at = null; // the pixel that is looked at
   let reading = null; // what the worker said about it
   const asked = {}; // picture, pixel: true while the worker computes
@@ -93,18 +92,16 @@
   }
 
   function load(image, width, height) {
-    if (Math.max(width / height, height / width) > MOST.stretch)
-      return say(`This picture is ${width} x ${height} pixels. One that is at `
-        + `most ${MOST.stretch} times as wide as high, or as high as wide, is `
-        + "needed: please crop it.");
     source = { image, width, height };
     const h = Number(field("height").value);
-    const w = Math.max(32, Math.round((h * width) / height));
+    const w = Math.round((h * width) / height);
     picture = layer(h, w);
     const brush = picture.getContext("2d", { willReadFrequently: true });
     brush.imageSmoothingQuality = "high";
     brush.drawImage(image, 0, 0, w, h);
     labels = overlay = reading = null;
+    delete next.pixel;
+    serial += 1;
     field("undo").disabled = true;
     canvas.width = SCALE * w;
     canvas.height = SCALE * h;
@@ -119,7 +116,7 @@
       const { width, height } = picture;
       const { data } = picture.getContext("2d")
         .getImageData(0, 0, width, height);
-      return { rgba: data, width, height };
+      return { rgba: data, width, height, serial };
     });
   }
 
@@ -136,8 +133,7 @@
   function heard({ data }) {
     if (data.labels) {
       answered("picture");
-      if (data.width !== picture.width || data.height !== picture.height)
-        return; // of the picture before
+      if (data.serial !== serial) return; // of the picture before
       ({ labels } = data);
       colour();
       root.dataset.ms = Math.round(data.ms);
@@ -146,6 +142,7 @@
       look();
     } else if (data.terms) {
       answered("pixel");
+      if (!labels) return; // a new picture came meanwhile
       reading = data;
       draw();
       describe();
@@ -205,7 +202,7 @@
       bar(find(".classes").children[k], p, percent(p), k === label));
     const gains = terms.map((term) => term[label] - term[rival]);
     const most = Math.max(...gains.map(Math.abs), 1e-9);
-    find(".lens-title").textContent =
+    find(".title.gains").textContent =
       `What each stage adds: ${model.classes[label]} over ${model.classes[rival]}`;
     gains.forEach((gain, i) =>
       bar(find(".lens").children[i], gain / most, signed(gain)));
@@ -230,7 +227,7 @@
   function bars(list, names, colours = []) {
     list.innerHTML = names.map((name, k) => `<li><i style="background:${
       colours[k] ? `rgb(${colours[k]})` : "none"}"></i><span>${name}</span>
-      <s></s><b></b></li>`).join("");
+      <em></em><b></b></li>`).join("");
   }
 
   // Painting: a disc of one colour with some noise, as grass and asphalt have.
@@ -302,6 +299,10 @@
     if (image.width * image.height > MOST.pixels)
       return refuse(`has ${image.width} x ${image.height} pixels; at most `
         + `${MOST.pixels / 1e6} million can be opened.`);
+    if (Math.max(image.width / image.height, image.height / image.width)
+        > MOST.stretch)
+      return refuse(`is ${image.width} x ${image.height} pixels; its sides may `
+        + `differ by a factor of ${MOST.stretch} at most.`);
     mark(null);
     load(image, image.width, image.height);
   }
@@ -334,6 +335,7 @@
 
   function shown() {
     root.dataset.show = chosen("show");
+    canvas.style.touchAction = chosen("tool") ? "none" : "pan-y";
     look();
   }
 
@@ -380,7 +382,7 @@
     heads();
     look();
   });
-  for (const each of root.querySelectorAll("[name=show]"))
+  for (const each of root.querySelectorAll("[type=radio]"))
     each.addEventListener("change", shown);
   root.dataset.show = chosen("show");
 

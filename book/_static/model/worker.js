@@ -7,11 +7,12 @@ let net, state, labels;
 onmessage = ({ data }) => {
   if (data.packed) net = network(data.packed);
   if (data.picture) {
-    const { rgba, height, width } = data.picture;
+    const { rgba, height, width, serial } = data.picture;
     const start = performance.now();
     state = forward(net, rgba, height, width);
     labels = labelsOf(state);
-    postMessage({ labels, height, width, ms: performance.now() - start });
+    const ms = performance.now() - start;
+    postMessage({ labels, height, width, serial, ms });
   }
   if (data.pixel) {
     const { y, x, stage, head } = data.pixel;
