@@ -9,13 +9,12 @@ import pytest
 import torch
 
 import notebooks
+import page_model
+from segformer_tutorial.data.images import read_image
+from segformer_tutorial.data.normalize import normalize
 from segformer_tutorial.data.task import Task
 from segformer_tutorial.model import labels_from_logits
 from segformer_tutorial.weights import load_model, read_task
-
-pytest.importorskip("safetensors")
-
-import page_model
 
 ROOT = notebooks.ROOT
 
@@ -80,6 +79,40 @@ def test_the_page_has_the_classes_and_the_colours_of_the_task():
     assert sum(sizes.values()) == count + buffers
     assert len(content["scenes"]) == 6
     assert len(text) < 3_000_000
+
+
+@pytest.fixture(scope="module")
+def painted():
+    """Paint a rectangle in the six scenes, and count the labels in it."""
+    model = load_model(ROOT / page_model.WEIGHTS).eval()
+    folder = ROOT / "data/scenes/images/test"
+    pictures = [read_image(folder / f"{n}.jpg") for n in page_model.SCENES]
+
+    def paint(color, noise, rows, columns):
+        for picture in pictures:
+            image = picture.float()
+            part = image[:, rows, columns]
+            shift = noise * (2 * torch.rand(part.shape[1:]) - 1)
+            part[:] = torch.tensor(color)[:, None, None] + shift
+            with torch.no_grad():
+                logits = model(normalize(image / 255)[None])
+            labels = labels_from_logits(logits, image.shape[1:])[0]
+            inside = labels[rows, columns].flatten()
+            shares = inside.bincount(minlength=12) / inside.numel()
+            yield dict(zip(model.task.classes, shares.tolist(), strict=True))
+
+    return paint
+
+
+def test_what_the_page_says_of_painting(painted):
+    bottom, top, middle = slice(205, 240), slice(15, 45), slice(60, 240)
+    for shares in painted((92, 122, 58), 16, bottom, middle):
+        assert shares["grass"] > 0.7
+    for shares in painted((118, 116, 116), 8, top, slice(60, 180)):
+        assert max(shares, key=shares.get) == "building"
+        assert shares["road"] == 0
+    for shares in painted((158, 190, 226), 3, bottom, middle):
+        assert max(shares, key=shares.get) == "car"
 
 
 # Sides that 32 divides, and sides that nothing divides.
