@@ -52,6 +52,7 @@ pages: $(READY)
 	$(BIN)/python -m pip install --quiet --progress-bar off \
 	  -r tools/pages.txt
 	$(BIN)/python tools/pages.py $(SAMPLE) $(HTML)
+	$(BIN)/python tools/page_model_check.py $(HTML)
 
 pdf: book
 	$(call say,the book as one PDF)
