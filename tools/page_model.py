@@ -21,8 +21,8 @@ from torch import Tensor
 
 import notebooks
 from segformer_tutorial import SegFormer
-from segformer_tutorial.data.task import Task, task_of
-from segformer_tutorial.weights import load_model
+from segformer_tutorial.data.task import task_of
+from segformer_tutorial.weights import load_model, read_task
 
 WEIGHTS = "data/runs/small/best.safetensors"
 SCRIPTS = "book/_static/model"
@@ -106,7 +106,7 @@ def scenes(root: Path) -> list[dict[str, str]]:
 def text(root: Path) -> str:
     """Return the script that the page loads."""
     model = load_model(root / WEIGHTS)
-    task: Task = model.task
+    task = read_task(root / WEIGHTS)
     content = {
         "classes": task.classes,
         "palette": task.palette,
