@@ -21,18 +21,18 @@ from torch import Tensor
 
 import notebooks
 from segformer_tutorial import SegFormer
-from segformer_tutorial.data.task import Task, task_of
-from segformer_tutorial.weights import load_model
+from segformer_tutorial.data.task import task_of
+from segformer_tutorial.weights import load_model, read_task
 
 WEIGHTS = "data/runs/small/best.safetensors"
 SCRIPTS = "book/_static/model"
 WORKER = ("ops.js", "network.js", "worker.js")
 SCENES = {  # of the test split, with what is seen in them
-    "0003": "a street in the rain with a black van and round blue signs",
+    "0003": "a grey day: a black van, a row of cars and round blue signs",
     "0020": "a brick street under tall trees, people before blue awnings",
     "0008": "a pond behind a black fence, houses on its far bank",
-    "0037": "a man on a pavement before a road with red signs",
-    "0022": "a square at sunset, houses and small cars far away",
+    "0037": "a man on a sunny pavement, trees and houses behind him",
+    "0022": "a street at sunset, houses and small cars far away",
     "0014": "a paved street in thick fog",
 }
 
@@ -106,7 +106,7 @@ def scenes(root: Path) -> list[dict[str, str]]:
 def text(root: Path) -> str:
     """Return the script that the page loads."""
     model = load_model(root / WEIGHTS)
-    task: Task = model.task
+    task = read_task(root / WEIGHTS)
     content = {
         "classes": task.classes,
         "palette": task.palette,

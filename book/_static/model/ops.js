@@ -67,6 +67,7 @@ function convolution(x, weight, bias, kernel, stride, padding) {
 function depthwise(x, weight, bias) {
   const { h, w, c } = x;
   const out = featureMap(h, w, c);
+  const taps = transposed(weight, 9);
   for (let i = 0; i < h; i++)
     for (let j = 0; j < w; j++) {
       const to = (i * w + j) * c;
@@ -74,8 +75,9 @@ function depthwise(x, weight, bias) {
       for (let u = Math.max(0, 1 - i); u < Math.min(3, h + 1 - i); u++)
         for (let v = Math.max(0, 1 - j); v < Math.min(3, w + 1 - j); v++) {
           const from = ((i + u - 1) * w + j + v - 1) * c;
-          for (let k = 0, tap = u * 3 + v; k < c; k++, tap += 9)
-            out.data[to + k] += x.data[from + k] * weight[tap];
+          const tap = (u * 3 + v) * c;
+          for (let k = 0; k < c; k++)
+            out.data[to + k] += x.data[from + k] * taps[tap + k];
         }
     }
   return out;
@@ -84,11 +86,14 @@ function depthwise(x, weight, bias) {
 function layerNorm(x, weight, bias, eps) {
   const out = featureMap(x.h, x.w, x.c);
   for (let from = 0; from < x.data.length; from += x.c) {
-    let mean = 0, variance = 0;
-    for (let k = 0; k < x.c; k++) mean += x.data[from + k] / x.c;
-    for (let k = 0; k < x.c; k++)
-      variance += (x.data[from + k] - mean) ** 2 / x.c;
-    const scale = 1 / Math.sqrt(variance + eps);
+    let sum = 0, squares = 0;
+    for (let k = 0; k < x.c; k++) sum += x.data[from + k];
+    const mean = sum / x.c;
+    for (let k = 0; k < x.c; k++) {
+      const apart = x.data[from + k] - mean;
+      squares += apart * apart;
+    }
+    const scale = 1 / Math.sqrt(squares / x.c + eps);
     for (let k = 0; k < x.c; k++)
       out.data[from + k] = (x.data[from + k] - mean) * scale * weight[k] + bias[k];
   }
