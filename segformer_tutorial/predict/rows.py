@@ -44,13 +44,16 @@ def resized_rows(
     height = logits.height
     if (start, stop) == (0, size[0]):
         return resize(logits.whole(), size)
-    centres = torch.arange(start, stop, dtype=torch.float64) + 0.5
-    y = (centres * height / size[0] - 0.5).clamp(0, height - 1)
-    above = y.long()
+    # The centre of row i is at (i + 1/2) height / size[0] - 1/2. As a fraction
+    # it is exact without float64, which MPS lacks.
+    whole = 2 * size[0]
+    y = (2 * torch.arange(start, stop) + 1) * height - size[0]
+    y = y.clamp(0, whole * (height - 1))
+    above = y // whole
     below = (above + 1).clamp(max=height - 1)
     first, last = int(above[0]), int(below[-1]) + 1
     x = logits.rows(first, last)
-    weight = (y - above).to(x)[:, None]
+    weight = (y % whole / whole).to(x)[:, None]
     above, below = ((rows - first).to(x.device) for rows in (above, below))
     x = x[:, :, above].lerp(x[:, :, below], weight)
     return resize(x, (stop - start, size[1]))
