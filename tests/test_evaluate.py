@@ -1,9 +1,6 @@
 """Evaluation of a data set, as a function and as a command."""
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +12,7 @@ pytest.importorskip("torchvision")
 pytest.importorskip("safetensors")
 import numpy as np
 from PIL import Image
+from processes import in_a_process
 
 import segformer_tutorial
 from segformer_tutorial import SegFormer
@@ -301,22 +299,6 @@ class TestCommand:
         assert err.splitlines()[-1] == "stopped"
 
 
-def in_a_process(*arguments, before: str = "", **environment):
-    """Run the command as a reader does, after some lines of Python."""
-    code = (
-        f"{before}\nimport runpy, sys\n"
-        "sys.argv = ['evaluate', *sys.argv[1:]]\n"
-        "runpy.run_module('segformer_tutorial.evaluate', None, '__main__')"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=Path(segformer_tutorial.__file__).parents[1],
-        env={**os.environ, **environment},
-        capture_output=True,
-        timeout=300,
-    )
-
-
 class TestProcess:
     @pytest.mark.parametrize(
         "environment",
@@ -331,7 +313,13 @@ class TestProcess:
         names = ("straße", "木", "blue")
         name_classes(root, names)
         done = in_a_process(
-            write(names), "--data", root, "--device", "cpu", **environment
+            "evaluate",
+            write(names),
+            "--data",
+            root,
+            "--device",
+            "cpu",
+            **environment,
         )
         assert done.returncode == 0, done.stderr
         out = done.stdout.decode("ascii")
@@ -345,13 +333,15 @@ class TestProcess:
     )
 
     def test_help_without_the_extra(self):
-        done = in_a_process("--help", before=self.REFUSE)
+        done = in_a_process("evaluate", "--help", before=self.REFUSE)
         assert done.returncode == 0, done.stderr
         assert b'extra "train"' in done.stdout
         assert not done.stderr
 
     def test_run_without_the_extra(self, write, root):
-        done = in_a_process(write(), "--data", root, before=self.REFUSE)
+        done = in_a_process(
+            "evaluate", write(), "--data", root, before=self.REFUSE
+        )
         assert done.returncode == 1
         assert done.stderr.startswith(b"error: ")
         assert b'extra "train"' in done.stderr

@@ -15,6 +15,7 @@ import cards  # noqa: E402
 import dark  # noqa: E402
 import finish  # noqa: E402
 import icons  # noqa: E402
+import measures  # noqa: E402
 import pdf  # noqa: E402
 
 WHITE, BLACK, BLUE = (255, 255, 255), (0, 0, 0), (0, 114, 178)
@@ -237,3 +238,12 @@ def test_a_palette_is_used_where_it_serves():
     first = notebooks.smaller(file.getvalue())
     assert first == notebooks.smaller(file.getvalue())
     assert len(first) < len(file.getvalue())
+
+
+def test_words_are_those_that_are_read():
+    text = (
+        "![a picture](x.png) Two [words](https://a.b/c/d-e_f), and `code` x.\n"
+        "<details>\n<summary>More</summary>\n</details>\n"
+        "| a | table |\n```bash\nmake it\n```\n- a *list* – with 3\n"
+    )
+    assert measures.words(text) == 10

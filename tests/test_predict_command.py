@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import random
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -18,8 +17,8 @@ import numpy as np
 from labelling import NAMES, check_whole, label, results, shares, write_weights
 from pictures import picture, save
 from PIL import Image
+from processes import in_a_process
 
-import segformer_tutorial
 from segformer_tutorial import SegFormer
 from segformer_tutorial.data import read_labels
 from segformer_tutorial.predict import predict
@@ -418,22 +417,6 @@ class TestErrors:
         }
 
 
-def in_a_process(*arguments, before: str = "", **environment):
-    """Run the command as a reader does, after some lines of Python."""
-    code = (
-        f"{before}\nimport runpy, sys\n"
-        "sys.argv = ['predict', *sys.argv[1:]]\n"
-        "runpy.run_module('segformer_tutorial.predict', None, '__main__')"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=Path(segformer_tutorial.__file__).parents[1],
-        env={**os.environ, **environment},
-        capture_output=True,
-        timeout=300,
-    )
-
-
 class TestProcess:
     REFUSE = (
         "import sys\n"
@@ -443,14 +426,20 @@ class TestProcess:
     )
 
     def test_help_without_the_extra(self):
-        done = in_a_process("--help", before=self.REFUSE)
+        done = in_a_process("predict", "--help", before=self.REFUSE)
         assert done.returncode == 0, done.stderr
         assert b'extra "train"' in done.stdout and b"frames" in done.stdout
         assert not done.stderr
 
     def test_run_without_the_extra(self, weights, photos, out):
         done = in_a_process(
-            photos, "--weights", weights, "--out", out, before=self.REFUSE
+            "predict",
+            photos,
+            "--weights",
+            weights,
+            "--out",
+            out,
+            before=self.REFUSE,
         )
         assert done.returncode == 1
         assert done.stderr.startswith(b"error: ")
@@ -463,6 +452,7 @@ class TestProcess:
     ):
         (photos / "木.png").write_text("no picture")
         done = in_a_process(
+            "predict",
             photos,
             *("--weights", weights, "--out", out, "--device", "cpu"),
             before="import sys; sys.modules['matplotlib'] = None",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import contents
+import measures
 import notebooks
 
 WORDS_A_MINUTE = 180  # of prose that is followed, not skimmed
@@ -32,13 +33,12 @@ def minutes(notebook) -> int:
     text = "\n".join(
         cell.source for cell in notebook.cells if cell.cell_type == "markdown"
     )
-    prose = re.sub(r"!\[[^]]*\]\([^)]*\)", "", text)
     shown = sum(
         cell.cell_type == "code"
         and "remove-cell" not in cell.metadata.get("tags", [])
         for cell in notebook.cells
     )
-    words = len(re.findall(r"\w+", prose))
+    words = measures.words(text)
     return max(1, round(words / WORDS_A_MINUTE + shown * MINUTES_A_CELL))
 
 

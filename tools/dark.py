@@ -54,7 +54,8 @@ def plot(pixels: np.ndarray) -> np.ndarray:
     share, full = _mixed(values)
     colour = share * full + (1 - share) * paper
     turned = np.where((high - low > COLOURED)[..., None], colour, grey)
-    turned[pictures(pixels)] = values[pictures(pixels)]
+    kept = pictures(pixels)
+    turned[kept] = values[kept]
     return turned.round().astype(np.uint8)
 
 

@@ -29,6 +29,16 @@ COLUMNS = (
 )
 
 
+def words(text: str) -> int:
+    """Count the words of Markdown that are read in their order.
+
+    Pictures, addresses, blocks of code and the lines of tables are left out.
+    """
+    text = re.sub(r"^```.*?^```|^\|[^\n]*", "", text, flags=re.S | re.M)
+    text = re.sub(r"!\[[^]]*\]\([^)]*\)|\]\([^)]*\)|<[^>]*>", " ", text)
+    return sum(any(map(str.isalnum, word)) for word in text.split())
+
+
 def measure(path: Path) -> tuple:
     """Return one row of the table."""
     cells = [
@@ -38,7 +48,6 @@ def measure(path: Path) -> tuple:
     ]
     code = [cell for cell in cells if cell.cell_type == "code"]
     text = [cell.source for cell in cells if cell.cell_type == "markdown"]
-    prose = re.sub(r"!\[[^]]*\]\([^)]*\)", "", "\n".join(text))
     lines = [
         sum(bool(line.strip()) for line in cell.source.splitlines())
         for cell in code
@@ -54,7 +63,7 @@ def measure(path: Path) -> tuple:
         f"{median(lines):g}",
         max(lines),
         max(own),
-        round(len(re.findall(r"\w+", prose)) / len(code)),
+        round(words("\n".join(text)) / len(code)),
         f"{sum(bool(cell.outputs) for cell in code) / len(code):.0%}",
         sum(
             bool(re.search(r"\bassert|\bcheck\(", cell.source)) for cell in code

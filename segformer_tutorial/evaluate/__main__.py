@@ -19,7 +19,7 @@ from ..predict.options import (
     check_flags,
     size_of_pictures,
 )
-from ..predict.terminal import note, run_script, status_of
+from ..predict.terminal import command_parser, note, run_script, status_of
 from ..weights.model import load_with_report
 from .evaluation import evaluate, table
 
@@ -36,9 +36,9 @@ Exit status: 0, 1 after an error, 2 for wrong arguments.
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; exit with status 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m segformer_tutorial.evaluate",
-        usage="%(prog)s model [options]",
+    parser = command_parser(
+        "evaluate",
+        usage="model [options]",
         description=DESCRIPTION,
         epilog=EPILOG,
     )

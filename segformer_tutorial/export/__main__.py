@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..predict.options import WEIGHTS
-from ..predict.terminal import run_script, status_of
+from ..predict.terminal import command_parser, run_script, status_of
 from ..weights.model import load_with_report
 from .exporting import ENDINGS, check_path, export
 from .formats import OPSET, OPSETS
@@ -44,13 +44,11 @@ clone. Exit status: 0, 1 after an error, 2 for wrong arguments.
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; exit with status 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m segformer_tutorial.export",
-        usage="%(prog)s --weights WEIGHTS --out FILE [options]",
+    parser = command_parser(
+        "export",
+        usage="--weights WEIGHTS --out FILE [options]",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--weights", required=True, help=WEIGHTS)

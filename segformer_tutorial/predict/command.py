@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from .options import WEIGHTS, add_options, check_flags
+from .terminal import command_parser
 
 OUTPUTS = ("labels", "overlays", "shares")
 DESCRIPTION = """\
@@ -30,12 +31,11 @@ arguments, 130 after Ctrl-C."""
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; exit with status 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m segformer_tutorial.predict",
-        usage="%(prog)s pictures --weights WEIGHTS --out FOLDER [options]",
+    parser = command_parser(
+        "predict",
+        usage="pictures --weights WEIGHTS --out FOLDER [options]",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add(

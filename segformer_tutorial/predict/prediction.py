@@ -68,8 +68,7 @@ def predict(
     images = picture_tensor(picture, channels=len(mean))
     batch = images if images.ndim == 4 else images[None]
     size = tuple(batch.shape[2:] if size is None else size)
-    task = task_of(model)
-    base = short_side or (task and task.short_side) or min(batch.shape[2:])
+    base = entering_side(model, batch.shape[2:], short_side)
     sides = [max(1, round(base * scale)) for scale in scales]
     check_pixels(batch.shape[2:], max(sides))
     parameter = next(model.parameters(), torch.empty(0))
@@ -132,6 +131,17 @@ def add_probabilities(total: Tensor | None, logits: Tensor) -> Tensor:
     logits.exp_()
     logits /= logits.sum(1, keepdim=True)
     return logits if total is None else total.add_(logits)
+
+
+def entering_side(
+    model: nn.Module, size: Sequence[int], short_side: int | None
+) -> int:
+    """The length of the shorter side at which a picture enters the network.
+
+    It is `short_side`, or that of the model's task, or the picture's own.
+    """
+    task = task_of(model)
+    return short_side or (task and task.short_side) or min(size)
 
 
 def network_size(size: Sequence[int], short_side: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from .colors import Palette, palette_for
 from .device import choose_device
 from .inputs import find_pictures
 from .options import size_of_pictures
-from .prediction import network_size, predict
+from .prediction import entering_side, network_size, predict
 from .results import Job, check_results, clear, plan, write
 from .shares import Share, class_shares, shares_table
 from .terminal import note, printable
@@ -191,8 +191,7 @@ def check_memory(
     """Raise ValueError for a picture that may take all memory at once."""
     if options.window:
         return
-    task = task_of(model)
-    base = short_side or (task and task.short_side) or min(size)
+    base = entering_side(model, size, short_side)
     h, w = network_size(size, max(1, round(base * max(options.scales))))
     if h * w > MOST_AT_ONCE:
         raise ValueError(

@@ -1,11 +1,30 @@
-"""What the commands share: errors, notes and exit statuses in a terminal."""
+"""What the commands share: parsers, errors, notes, exit statuses."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
 from typing import NoReturn, cast
 
 from .memory import use_huge_pages
+
+
+def command_parser(
+    name: str, *, usage: str, description: str, epilog: str
+) -> argparse.ArgumentParser:
+    """A parser for `python -m segformer_tutorial.NAME`.
+
+    The texts of its help keep their lines, and flags are written in full, so
+    that a new one never changes what a script means.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m segformer_tutorial.{name}",
+        usage=f"%(prog)s {usage}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def status_of(

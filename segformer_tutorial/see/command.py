@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..predict.options import WEIGHTS
 from ..predict.prediction import check_options
+from ..predict.terminal import command_parser
 
 DESCRIPTION = """\
 Draw what a model looks at in a picture. Writes to the folder of --out:
@@ -27,12 +28,11 @@ Exit status: 0, 1 after an error, 2 for wrong arguments, 130 after Ctrl-C."""
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; exit with status 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m segformer_tutorial.see",
-        usage="%(prog)s picture --weights WEIGHTS --out FOLDER [options]",
+    parser = command_parser(
+        "see",
+        usage="picture --weights WEIGHTS --out FOLDER [options]",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("picture", help="the file of a picture")

@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data import task_of
 from ..model import SegFormer
 from ..predict.network import normalization
-from ..predict.prediction import check_options, check_pixels
+from ..predict.prediction import (
+    check_options,
+    check_pixels,
+    entering_side,
+)
 
 
 def segformer_of(model: nn.Module) -> SegFormer:
@@ -42,8 +45,7 @@ def network_input(
     images = picture_tensor(picture, channels=len(mean))
     batch = images if images.ndim == 4 else images[None]
     h, w = batch.shape[2:]
-    task = task_of(model)
-    side = short_side or (task and task.short_side) or min(h, w)
+    side = entering_side(model, (h, w), short_side)
     check_pixels((h, w), side)
     x = eval_transform(batch, short_side=side, mean=mean, std=std)
     parameter = next(model.parameters())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import data_folder
+from ..predict.terminal import command_parser
 from .settings import TrainConfig, TrainError, check_value, near, read_config
 from .typed import alternatives, element, from_text
 
@@ -68,13 +69,11 @@ def config_from(path: Path | None, flags: dict[str, Any]) -> TrainConfig:
 
 def command_line() -> argparse.ArgumentParser:
     """A flag for each field of TrainConfig, and for --config and --resume."""
-    parser = argparse.ArgumentParser(
-        prog="python -m segformer_tutorial.train",
-        usage="%(prog)s [options]",
+    parser = command_parser(
+        "train",
+        usage="[options]",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--config", type=Path, help="JSON file of settings; flags win over it"

@@ -209,7 +209,7 @@
     const total = gains.reduce((sum, gain) => sum + gain, 0);
     bar(find(".lens").lastChild, 0, signed(total), true);
     const favourite = byClass.indexOf(Math.max(...byClass));
-    const head = reading.head === null ? "all heads" : `head ${reading.head + 1}`;
+    const head = reading.head === null ? "averaged over all heads" : `head ${reading.head + 1}`;
     say(`Row ${reading.y}, column ${reading.x}: ${model.classes[label]}, `
       + `${percent(probabilities[label])}. In stage ${reading.stage + 1}, ${head}, `
       + `it looks most at ${model.classes[favourite]} (${percent(byClass[favourite])}`
