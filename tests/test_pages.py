@@ -247,3 +247,14 @@ def test_words_are_those_that_are_read():
         "| a | table |\n```bash\nmake it\n```\n- a *list* – with 3\n"
     )
     assert measures.words(text) == 10
+
+
+def test_a_bright_sky_belongs_to_its_photo():
+    """Paler than the lines of a grid, and still no paper."""
+    pixels = np.full((200, 300, 3), 255, np.uint8)
+    photo = pixels[40:160, 50:250]
+    photo[:60] = 236, 240, 245
+    photo[60:] = 90, 110, 70
+    found = dark.plot(pixels)
+    assert (found[40:160, 50:250] == photo).all()
+    assert (found[0, 0] == dark.PAPER).all()

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 PAPER, INK = (18, 18, 18), (222, 222, 222)  # of the theme's dark mode
-GRID = 222  # greys above it are lines of a grid
+PALE = 250  # a bright sky is darker than paper
 COLOURED = 24  # between the largest and the smallest channel
 # The little landscape of the overview diagrams is a photo, in a few colours.
 PHOTO = {"#cfe3f0", "#8fa58a", "#d9c7a3", "#b08a76"}
@@ -85,10 +85,8 @@ def pictures(pixels: np.ndarray) -> np.ndarray:
 
     They are full rectangles; letters and lines are not.
     """
-    low, high = pixels.min(-1), pixels.max(-1)
-    drawn = (low < GRID) | (high - low > COLOURED)
-    parts, _ = ndimage.label(drawn)
-    found = np.zeros(drawn.shape, bool)
+    parts, _ = ndimage.label(pixels.min(-1) < PALE)
+    found = np.zeros(parts.shape, bool)
     for number, place in enumerate(ndimage.find_objects(parts), 1):
         part = parts[place] == number
         side = min(part.shape)
