@@ -770,16 +770,18 @@ def test_formulas_become_mathml(monkeypatch, latex, complaint):
 
 def test_measures_of_a_chapter(notebook, tmp_path):
     """Colab's cells are left out; blank lines do not count."""
-    text = "Three words here. ![A line](a.svg)"
+    text = "Four words here? " + "Yes. ![A line](a.svg)" + " word" * 356
     notebook.cells += [
         nbformat.v4.new_markdown_cell(text),
-        code("a = 1\n\nassert a\nb = 2"),
+        code("a = 1\n\nassert a\nb = 2", tags=["hide-output"]),
         code("class A:\n    b = 1\n    c = 2\n    d = 3", tags=["quote"]),
     ]
     path = tmp_path / "00_test.ipynb"
     notebooks.write(notebook, path)
     row = dict(zip(measures.COLUMNS, measures.measure(path), strict=True))
     assert row["code cells"] == 4 and row["lines: median"] == "2"
+    assert row["predictions"] == 1 and row["minutes"] >= 4
+    assert 0 < float(row["? in 1,000 words"]) < 3
     assert row["longest"] == 4 and row["longest but quotes"] == 3
     assert row["show something"] == "50%" and row["checks"] == 1
     assert row["pictures"] == 1 and row["diagrams"] == 1

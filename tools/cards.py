@@ -8,9 +8,6 @@ import contents
 import measures
 import notebooks
 
-WORDS_A_MINUTE = 180  # of prose that is followed, not skimmed
-MINUTES_A_CELL = 0.6
-
 
 @dataclass(frozen=True)
 class Chapter:
@@ -28,20 +25,6 @@ class Chapter:
         return int(self.title.partition(".")[0])
 
 
-def minutes(notebook) -> int:
-    """Estimate how long a chapter takes, from its words and its cells."""
-    text = "\n".join(
-        cell.source for cell in notebook.cells if cell.cell_type == "markdown"
-    )
-    shown = sum(
-        cell.cell_type == "code"
-        and "remove-cell" not in cell.metadata.get("tags", [])
-        for cell in notebook.cells
-    )
-    words = measures.words(text)
-    return max(1, round(words / WORDS_A_MINUTE + shown * MINUTES_A_CELL))
-
-
 def chapters(root: Path) -> list[Chapter]:
     """List the chapters in the order of _toc.yml."""
     found = []
@@ -50,7 +33,7 @@ def chapters(root: Path) -> list[Chapter]:
         if path.exists():
             title, question = contents.chapter(path)
             colab = re.search(r"\]\(([^)]+)\)$", notebooks.badge(path))[1]
-            time = minutes(notebooks.read(path))
+            time = measures.minutes(notebooks.read(path))
             found.append(Chapter(name, title, question, time, colab))
     return found
 
