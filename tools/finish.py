@@ -386,7 +386,10 @@ def every_page(app, env) -> Iterable[str]:
 
 
 def setup(app) -> dict:
-    """Register with Sphinx."""
+    """Register with Sphinx, and the scripts of the live figures behind all."""
+    static = notebooks.ROOT / "book" / "_static"
+    for script in sorted(static.glob("live-*.js")):
+        app.add_js_file(script.name, priority=900)
     app.connect("env-updated", every_page)
     app.connect("html-page-context", last_change)
     app.connect("build-finished", finish)

@@ -8,18 +8,13 @@ have labels and answer to the keyboard, and its scripts stay small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 import notebooks
-from segformer_tutorial.evaluate import ConfusionMatrix
-from segformer_tutorial.patch_embedding import OverlapPatchEmbedding
+from live_checks import CHECKS, State
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -33,8 +28,6 @@ COMPUTE = """(figure, states) => states.map((state) => {
   return [result, figure.say(result)];
 })"""
 
-State = dict[str, Any]
-
 
 def figures(metadata: dict) -> list[str]:
     """Return the names of the live figures that a cell's metadata asks for."""
@@ -47,74 +40,6 @@ def asked(path: Path) -> list[str]:
     """Return the names of the live figures of a notebook."""
     cells = notebooks.read(path).cells
     return [name for cell in cells for name in figures(cell.metadata)]
-
-
-def windows(state: State, found: dict) -> Iterator[str]:
-    """Compare with `unfold`, `fold`, and the patch embedding."""
-    size, stride, padding = (state[n] for n in ("size", "stride", "padding"))
-    options = {"kernel_size": size, "stride": stride, "padding": padding}
-    cut = F.unfold(torch.ones(1, 1, 14, 14), **options)
-    seen = F.fold(cut, (14, 14), **options)[0, 0]
-    if found["seen"] != seen.tolist():
-        yield "counts other windows than fold"
-    if found["tokens"] ** 2 != cut.shape[2]:
-        yield f"{found['tokens']} tokens a side, {cut.shape[2]} in all"
-    if padding == size // 2:
-        embedding = OverlapPatchEmbedding(1, 1, patch_size=size, stride=stride)
-        side = embedding(torch.ones(1, 1, 14, 14)).shape[1]
-        if found["tokens"] != side:
-            yield f"{found['tokens']} tokens; the package has {side}"
-
-
-def padding(state: State, found: dict) -> Iterator[str]:
-    """Compare with torch's convolution of ones."""
-    modes = {"zeros": "constant", "reflect": "reflect", "circular": "circular"}
-    kernel = torch.ones(1, 1, 3, 3, dtype=torch.float64)
-    for panel in found["panels"]:
-        x = torch.ones(1, 1, 16, 16, dtype=torch.float64)
-        for _ in range(panel["layers"]):
-            x = F.conv2d(F.pad(x, (1, 1, 1, 1), modes[state["mode"]]), kernel)
-        x = x[0, 0] / 9 ** panel["layers"]
-        if panel["values"] != x.tolist():
-            yield f"other values after {panel['layers']} layers"
-        if panel["untouched"] != (x == 1).sum():
-            yield f"{panel['untouched']} untouched, not {(x == 1).sum()}"
-    if found["panels"][-1]["layers"] != state["depth"]:
-        yield "the last panel has another depth"
-
-
-def iou(state: State, found: dict) -> Iterator[str]:
-    """Compare with the package's confusion matrix."""
-    true, predicted = map(torch.tensor, (found["truth"], found["predicted"]))
-    both = (true & predicted).sum(1).tolist()
-    if both != [state["a"], state["b"], 0]:
-        yield f"{both} pixels found"
-    if (predicted & ~true & 1).sum(1).tolist() != [0, 0, state["c"]]:
-        yield "other false alarms"
-    whole = matrix(predicted, true)
-    each = [matrix(p, t).mean_iou for p, t in zip(predicted, true, strict=True)]
-    wanted = {
-        "accuracy": whole.pixel_accuracy,
-        "pooled": whole.mean_iou,
-        "mean": sum(each) / len(each),
-    }
-    for name, value in wanted.items():
-        if abs(found[name] - value) > 1e-12:
-            yield f"{name} {found[name]}; the package says {value}"
-
-
-def matrix(predicted: Tensor, true: Tensor) -> ConfusionMatrix:
-    """Count the pixels of two classes."""
-    counts = ConfusionMatrix(2)
-    counts.update(predicted, true)
-    return counts
-
-
-CHECKS: dict[str, Callable[[State, dict], Iterator[str]]] = {
-    "iou": iou,
-    "padding": padding,
-    "windows": windows,
-}
 
 
 def states(controls: list[dict]) -> list[State]:
