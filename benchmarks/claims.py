@@ -1,15 +1,17 @@
 """Try the paper's claims at small scale: the same run, one thing changed.
 
     python benchmarks/claims.py                   # all arms, five seeds
-    python benchmarks/claims.py --arms base "no position" --seeds 0 1
+    python benchmarks/claims.py --arms base "plain FFN" --seeds 0 1
+    python benchmarks/claims.py --draw            # only draw more scenes
     python benchmarks/claims.py --collect         # only gather what there is
 
 Each run trains a network of about 0.9 million parameters from scratch on the
 drawn scenes, 400 steps of 8 crops of 128 pixels, one to two minutes on one
 core of a CPU. Seeds are paired: seed k means the same crops in the same order
-for every arm. A finished run is a file in runs/claims, so that a set of runs
-that was killed goes on where it was, and several processes can share it with
-different --seeds. All finished runs go to data/runs/claims.csv.
+for every arm that learns from the same scenes. A finished run is a file in
+runs/claims, so that a set of runs that was killed goes on where it was, and
+several processes can share it with different --seeds (call it with --draw
+before). All finished runs go to data/runs/claims.csv.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import io
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +37,15 @@ from segformer_tutorial.data import LabelledImages, data_folder, read_folder
 from segformer_tutorial.data.atomic import write_whole
 from segformer_tutorial.data.batches import seed_of
 from segformer_tutorial.decoder import FoldedMLPDecoder
-from segformer_tutorial.encoder import init_weights
 from segformer_tutorial.evaluate import evaluate
+from segformer_tutorial.predict.network import evaluation_mode
+from segformer_tutorial.see.fields import squared_gradients
+from segformer_tutorial.see.inputs import network_input
 from segformer_tutorial.train import TrainConfig, train
 
 STEPS, CROP, BATCH, RATE = 400, 128, 8, 1e-3
 SMALL = SegFormerConfig(dims=(16, 32, 80, 128), decoder_dim=64, num_classes=12)
-COLUMNS = ("arm", "seed", "parameters", "measure", "value")
+COLUMNS = ("arm", "seed", "steps", "parameters", "measure", "value")
 TABLE = ROOT / "data" / "runs" / "claims.csv"
 FOLDER = ROOT / "runs" / "claims"
 
@@ -78,6 +83,22 @@ def with_position(model: SegFormer) -> SegFormer:
             stage.patch_embedding, Position(dim, side)
         )
     return without_mixing(model)
+
+
+def without_zeros(model: SegFormer) -> SegFormer:
+    """Pad by repeating the border: no zeros say where a picture ends."""
+    for module in model.encoder.modules():
+        if isinstance(module, nn.Conv2d) and any(module.padding):
+            module.padding_mode = "replicate"
+    return model
+
+
+def without_overlap() -> SegFormer:
+    """Patches that tile the map: as large as their stride, no padding."""
+    model = SegFormer(replace(SMALL, patch_sizes=SMALL.strides))
+    for stage in model.encoder.stages:
+        stage.patch_embedding.proj.padding = (0, 0)
+    return model
 
 
 class Residual(nn.Module):
@@ -166,16 +187,16 @@ def init_weights_of_convolutions(module: nn.Module) -> None:
     """As in residual networks, which scale by the fan-out and have no bias."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    else:
-        init_weights(module)
 
 
 # name: how the network is built. The letters are those of the chapter.
 ARMS: dict[str, Callable[[], nn.Module]] = {
     "base": segformer(),
-    # (a) Table 1c: position from Mix-FFN, from a code, from nothing
-    "positional code": lambda: with_position(SegFormer(SMALL)),
-    "no position": lambda: without_mixing(SegFormer(SMALL)),
+    # (a) Table 1c: a code in place of the convolution in Mix-FFN, neither of
+    # them, and the convolution without the zeros at the border
+    "plain FFN and code": lambda: with_position(SegFormer(SMALL)),
+    "plain FFN": lambda: without_mixing(SegFormer(SMALL)),
+    "no zero padding": lambda: without_zeros(SegFormer(SMALL)),
     # (b) Table 1b: the width of the decoder
     "decoder 16": segformer(decoder_dim=16),
     "decoder 256": segformer(decoder_dim=256),
@@ -184,51 +205,62 @@ ARMS: dict[str, Callable[[], nn.Module]] = {
     "conv encoder": conv_net(),
     "conv encoder, last stage alone": conv_net(slice(3, 4)),
     # (d) the parts of the encoder
-    "no overlap": segformer(patch_sizes=(4, 2, 2, 2)),
+    "no overlap": without_overlap,
     "no reduction": segformer(reduction_ratios=(1, 1, 1, 1)),
     "twice the reduction": segformer(reduction_ratios=(16, 8, 4, 2)),
     "expansion 8 8 4 4": segformer(expansion_ratios=(8, 8, 4, 4)),
     # (f) more scenes: the same steps on 2000 instead of 160
     "2000 scenes": segformer(),
 }
-POSITION = ("base", "positional code", "no position")
-ROBUST = ("base", "conv encoder")
+POSITION = ("base", "plain FFN and code", "plain FFN", "no zero padding")
+CONV = ("base", "conv encoder")  # for robustness and receptive fields
 
 
-def noise(image: Tensor) -> Tensor:
+def noise(image: Tensor, deviation: float) -> Tensor:
+    """Add normal noise, the same to each picture, on the scale 0..255."""
     generator = torch.Generator().manual_seed(0)
-    added = torch.randn(image.shape, generator=generator) * 25
+    added = torch.randn(image.shape, generator=generator) * deviation
     return (image + added).round().clamp(0, 255).to(torch.uint8)
 
 
-def blur(image: Tensor) -> Tensor:
+def blur(image: Tensor, deviation: int) -> Tensor:
     from torchvision.transforms.v2.functional import gaussian_blur
 
-    return gaussian_blur(image, [9, 9], [1.5, 1.5])
+    side = 6 * deviation + 1
+    return gaussian_blur(image, [side, side], [deviation, deviation])
 
 
-def dark(image: Tensor) -> Tensor:
-    return (image * 0.5).round().to(torch.uint8)
+def dark(image: Tensor, factor: float) -> Tensor:
+    return (image * factor).round().to(torch.uint8)
 
 
-def jpeg(image: Tensor) -> Tensor:
+def jpeg(image: Tensor, quality: int) -> Tensor:
     picture = Image.fromarray(rearrange(image, "c h w -> h w c").numpy())
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=10)
+    picture.save(file, "JPEG", quality=quality)
     pixels = bytearray(Image.open(file).convert("RGB").tobytes())
     again = torch.frombuffer(pixels, dtype=torch.uint8)
     _, h, w = image.shape
     return rearrange(again, "(h w c) -> c h w", h=h, w=w)
 
 
-CORRUPTIONS = {"noise": noise, "blur": blur, "dark": dark, "jpeg": jpeg}
+# each with three strengths, the weakest first
+CORRUPTIONS: dict[str, tuple[Callable, tuple[float, ...]]] = {
+    "noise": (noise, (10, 25, 50)),
+    "blur": (blur, (1, 2, 4)),
+    "dark": (dark, (0.75, 0.5, 0.25)),
+    "jpeg": (jpeg, (30, 10, 5)),
+}
 
 
 class Changed:
-    """A data set whose pictures go through a function."""
+    """A data set whose pictures are corrupted with some strength."""
 
-    def __init__(self, dataset: LabelledImages, change: Callable):
+    def __init__(
+        self, dataset: LabelledImages, change: Callable, strength: float
+    ):
         self.dataset, self.change = dataset, change
+        self.strength = strength
         self.classes = dataset.classes
 
     def __len__(self) -> int:
@@ -236,7 +268,41 @@ class Changed:
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, labels = self.dataset[index]
-        return self.change(image), labels
+        return self.change(image, self.strength), labels
+
+
+def half_side(field: Tensor, rows: int) -> float:
+    """Side in pixels of the square that holds half of a receptive field.
+
+    The field is square, h h, that of the middle position of `rows` x `rows`;
+    the square lies around the middle of the pixels of this position.
+    """
+    side = len(field)
+    middle = (rows // 2 + 0.5) * side / rows
+    away = (torch.arange(side) + 0.5 - middle).abs()
+    away = torch.maximum(away[:, None], away).flatten()
+    order = away.argsort()
+    inside = field.flatten()[order].cumsum(0)
+    first = int((inside < inside[-1] / 2).sum())
+    return 2 * float(away[order[first]]) + 1  # to the edges of the pixels
+
+
+def field_sides(model: nn.Module, pictures: Sequence[Tensor]) -> list[float]:
+    """`half_side` of the receptive field of the four maps and the logits.
+
+    The fields are those of `segformer_tutorial.see.receptive_fields`, for
+    any network with an encoder and a decoder. Pictures `c h h`.
+    """
+    signs = torch.Generator().manual_seed(0)
+    squares = []
+    with evaluation_mode(model):
+        for picture in pictures:
+            x, size = network_input(model, picture, None)
+            at = [side // 2 for side in size]
+            squares.append(squared_gradients(model, x, at, size, signs))
+    fields = [torch.stack(x).mean(0).sqrt() for x in zip(*squares, strict=True)]
+    rows = [len(fields[0]) // stride for stride in (4, 8, 16, 32, 4)]
+    return [half_side(*pair) for pair in zip(fields, rows, strict=True)]
 
 
 def measures(arm: str, model: nn.Module) -> dict[str, float]:
@@ -254,9 +320,17 @@ def measures(arm: str, model: nn.Module) -> dict[str, float]:
         for factor in (0.5, 1.5):
             side = int(factor * short)
             found[f"val, {factor} x"] = miou(scenes["val"], short_side=side)
-    if arm in ROBUST:
-        for name, change in CORRUPTIONS.items():
-            found[f"val, {name}"] = miou(Changed(scenes["val"], change))
+    if arm in CONV:
+        for name, (change, strengths) in CORRUPTIONS.items():
+            for strength in strengths:
+                changed = Changed(scenes["val"], change, strength)
+                found[f"val, {name} {strength}"] = miou(changed)
+        middle = slice(64, 64 + short)
+        pictures = [scenes["val"][i][0][:, :, middle] for i in range(8)]
+        names = [*(f"stage {i}" for i in range(1, 5)), "logits"]
+        sides = field_sides(model, pictures)
+        for name, side in zip(names, sides, strict=True):
+            found[f"half of the field, {name}"] = side
     return found
 
 
@@ -267,12 +341,14 @@ def more_scenes() -> Path:
         sys.path.insert(0, str(data_folder()))
         from draw_scenes import draw_all
 
-        draw_all(folder, {"train": 2000, "val": 40, "test": 40})
+        counts = {"train": 2000, "val": 40, "test": 40}
+        draw_all(folder, counts, jobs=2)
     return folder
 
 
 def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
     """Train one arm with one seed and return its rows of the table."""
+    started = time.process_time()
     with tempfile.TemporaryDirectory() as output:
         config = TrainConfig(
             data=str(more_scenes()) if arm == "2000 scenes" else "",
@@ -292,10 +368,19 @@ def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
         model = ARMS[arm]()
         train(config, model=model, progress=False)
     parameters = sum(p.numel() for p in model.parameters())
+    found = measures(arm, model)
+    found["CPU seconds"] = time.process_time() - started
     return [
-        dict(zip(COLUMNS, (arm, seed, parameters, name, value), strict=True))
-        for name, value in measures(arm, model).items()
+        dict(zip(COLUMNS, (arm, seed, steps, parameters, *pair), strict=True))
+        for pair in found.items()
     ]
+
+
+def check_steps(path: Path, steps: int) -> None:
+    """Raise ValueError for a finished run with other steps."""
+    found = json.loads(path.read_text(encoding="utf-8"))[0]["steps"]
+    if found != steps:
+        raise ValueError(f"{path}: has {found} steps and not {steps}")
 
 
 def collect(folder: Path, table: Path) -> None:
@@ -322,13 +407,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--draw", action="store_true")
     parser.add_argument("--collect", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.draw:
+        more_scenes()
+        return
     for seed in () if options.collect else options.seeds:
         for arm in options.arms:
             path = options.folder / f"{arm.replace(' ', '-')}-{seed}.json"
             if path.exists():
+                check_steps(path, options.steps)
                 continue
             rows = run(arm, seed, steps=options.steps)
             write_whole(path, json.dumps(rows, indent=1).encode())
