@@ -9,8 +9,8 @@ drawn scenes, 160 steps of 8 crops of 128 pixels, half a minute on one core of
 a CPU. Seeds are paired: seed k means the same crops in the same order for
 every arm that learns from the same scenes. A finished run is a file in
 runs/claims, so that a set of runs that was killed goes on where it was, and
-several processes can share it with different --seeds. All finished runs go to
-data/runs/claims.csv.
+several processes can share it with different --seeds. The seeds that all arms
+have go to data/runs/claims.csv.
 """
 
 import argparse
@@ -404,12 +404,15 @@ def check_steps(path: Path, steps: int) -> None:
 
 
 def collect(folder: Path, table: Path) -> None:
-    """Gather the finished runs, in the order of the arms."""
+    """Gather the seeds that all arms have, in the order of the arms."""
     rows = [
         row
         for path in folder.glob("*.json")
         for row in json.loads(path.read_text(encoding="utf-8"))
     ]
+    runs = {(row["arm"], row["seed"]) for row in rows}
+    whole = {s for _, s in runs if all((arm, s) in runs for arm in ARMS)}
+    rows = [row for row in rows if row["seed"] in whole]
     arms = list(ARMS)
     rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"]))
     file = io.StringIO()
