@@ -210,8 +210,8 @@ ARMS: dict[str, Callable[[], nn.Module]] = {
     # (f) fewer scenes: the same steps on the first 40 of the 160
     "40 scenes": segformer(),
 }
-# Does it depend on the length of the run? Four arms with three times the steps.
-LONGER = ("base", "plain FFN and code", "plain FFN", "conv encoder")
+# Does it depend on the length of the run? Some with three times the steps.
+LONGER = ("base", "plain FFN", "conv encoder")
 ARMS |= {f"{arm}, longer": ARMS[arm] for arm in LONGER}
 
 POSITION = ("base", "plain FFN and code", "plain FFN", "no zero padding")
