@@ -23,11 +23,11 @@ def read_claims(path: str | os.PathLike) -> Runs:
     found: dict[str, dict[str, dict[int, float]]] = {}
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            arm, seed = found.setdefault(row["arm"], {}), int(row["seed"])
+            of_arm, seed = found.setdefault(row["arm"], {}), int(row["seed"])
             for name in ("parameters", "steps"):
-                arm.setdefault(name, {})[seed] = int(row[name])
-            arm.setdefault(row["measure"], {})[seed] = float(row["value"])
-    seeds = sorted({s for arm in found.values() for s in arm["steps"]})
+                of_arm.setdefault(name, {})[seed] = int(row[name])
+            of_arm.setdefault(row["measure"], {})[seed] = float(row["value"])
+    seeds = sorted({s for of_arm in found.values() for s in of_arm["steps"]})
     for arm, measures in found.items():
         for name, values in measures.items():
             if sorted(values) != seeds:
