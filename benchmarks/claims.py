@@ -10,7 +10,7 @@ a CPU; the arms "..., longer" have three times the steps. Seeds are paired:
 seed k means the same crops in the same order for every arm that learns from
 the same scenes. A finished run is a file in runs/claims, so that a set of
 runs that was killed goes on where it was, and several processes can share it
-with different --seeds. The seeds that all arms have go to
+with different --seeds. The seeds that all arms of one length have go to
 data/runs/claims.csv.
 """
 
@@ -211,8 +211,13 @@ ARMS: dict[str, Callable[[], nn.Module]] = {
     "40 scenes": segformer(),
 }
 # Does it depend on the length of the run? Some with three times the steps.
-LONGER = ("base", "plain FFN", "conv encoder")
+LONGER = ("base", "conv encoder")
 ARMS |= {f"{arm}, longer": ARMS[arm] for arm in LONGER}
+
+
+def is_longer(arm: str) -> bool:
+    return arm.endswith(", longer")
+
 
 POSITION = ("base", "plain FFN and code", "plain FFN", "no zero padding")
 CONV = ("base", "conv encoder")  # for robustness and receptive fields
@@ -372,7 +377,7 @@ def few_scenes(root: Path, number: int) -> Path:
 def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
     """Train one arm with one seed and return its rows of the table."""
     started = time.process_time()
-    steps *= 3 if arm.endswith(", longer") else 1
+    steps *= 3 if is_longer(arm) else 1
     with tempfile.TemporaryDirectory() as folder:
         few = arm == "40 scenes"
         config = TrainConfig(
@@ -404,15 +409,22 @@ def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
 
 
 def collect(folder: Path, table: Path) -> None:
-    """Gather the seeds that all arms have, in the order of the arms."""
+    """Gather the seeds that all arms of one length have, arm by arm."""
     rows = [
         row
         for path in folder.glob("*.json")
         for row in json.loads(path.read_text(encoding="utf-8"))
     ]
     runs = {(row["arm"], row["seed"]) for row in rows}
-    whole = {s for _, s in runs if all((arm, s) in runs for arm in ARMS)}
-    rows = [row for row in rows if row["seed"] in whole]
+    whole = {
+        longer: {
+            s
+            for _, s in runs
+            if all((arm, s) in runs for arm in ARMS if is_longer(arm) == longer)
+        }
+        for longer in (False, True)
+    }
+    rows = [x for x in rows if x["seed"] in whole[is_longer(x["arm"])]]
     arms = list(ARMS)
     rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"]))
     file = io.StringIO()

@@ -25,6 +25,14 @@ def test_values_come_in_the_order_of_the_seeds(tmp_path):
     assert runs["wide"]["val, 0.5 x"].tolist() == [0.1, 0.4]
     assert runs["wide"]["parameters"].tolist() == [12, 12]
     assert runs["base"]["steps"].tolist() == [200, 200]
+    assert runs["base"]["seed"].tolist() == [0, 1]
+
+
+def test_a_longer_run_may_have_fewer_seeds(tmp_path):
+    path = tmp_path / "claims.csv"
+    rows = "a,0,9,1,val,0.3\na,1,9,1,val,0.2\nb,1,27,1,val,0.4\n"
+    path.write_text(HEAD + rows)
+    assert claims.read_claims(path)["b"]["val"].tolist() == [0.4]
 
 
 def test_a_missing_seed_is_named(tmp_path):

@@ -16,31 +16,35 @@ Runs = dict[str, dict[str, np.ndarray]]
 def read_claims(path: str | os.PathLike) -> Runs:
     """Read data/runs/claims.csv: `runs[arm][measure]`, a value for each seed.
 
-    The values are in the order of the seeds, which are the same for all arms,
-    so they can be subtracted. The columns `parameters` and `steps` come as
-    measures too. Raises ValueError where a seed is missing.
+    The values are in the order of the seeds, which are the same for all arms
+    of one length, so they can be subtracted. The columns `seed`, `parameters`
+    and `steps` come as measures too. Raises ValueError where a seed is missing.
     """
     found: dict[str, dict[str, dict[int, float]]] = {}
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             of_arm, seed = found.setdefault(row["arm"], {}), int(row["seed"])
-            for name in ("parameters", "steps"):
+            for name in ("seed", "parameters", "steps"):
                 of_arm.setdefault(name, {})[seed] = int(row[name])
             of_arm.setdefault(row["measure"], {})[seed] = float(row["value"])
-    seeds = sorted({s for of_arm in found.values() for s in of_arm["steps"]})
-    for arm, measures in found.items():
-        for name, values in measures.items():
-            if sorted(values) != seeds:
+    seeds: dict[int, set[int]] = {}
+    for of_arm in found.values():
+        for seed, steps in of_arm["steps"].items():
+            seeds.setdefault(int(steps), set()).add(seed)
+    for arm, of_arm in found.items():
+        wanted = sorted(seeds[int(max(of_arm["steps"].values()))])
+        for name, values in of_arm.items():
+            if sorted(values) != wanted:
                 raise ValueError(
                     f"{path}: {arm}, {name}: seeds {sorted(values)} found, "
-                    f"{seeds} expected"
+                    f"{wanted} expected"
                 )
     return {
         arm: {
-            name: np.array([values[seed] for seed in seeds])
-            for name, values in measures.items()
+            name: np.array([values[seed] for seed in sorted(values)])
+            for name, values in of_arm.items()
         }
-        for arm, measures in found.items()
+        for arm, of_arm in found.items()
     }
 
 
