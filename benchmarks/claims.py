@@ -395,9 +395,9 @@ def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
     steps *= 3 if is_longer(arm) else 1
     with tempfile.TemporaryDirectory() as folder:
         data, crops = "", Kept
-        if arm == "40 scenes":
+        if arm.startswith("40 scenes"):
             data, crops = str(few_scenes(Path(folder), 40)), Augmented
-        elif arm == "640 scenes":
+        elif arm.startswith("640 scenes"):
             data, crops = str(many_scenes(640)), Augmented
         config = TrainConfig(
             data=data,
