@@ -58,27 +58,26 @@
       `are copied, and ${percent(panels[2].iou)} with aligned corners.`,
     draw({panels}) {
       let parts = "";
-      const size = 112 / SIDE;
       panels.forEach(({kinds, iou}, k) => {
-        const left = 118 * k;
+        const left = 108 * k;
         [WAYS[k], `IoU ${percent(iou)}`].forEach((words, i) =>
-          parts += `<text x="${left + 56}" y="${12 + 15 * i}" font-size="12"
+          parts += `<text x="${left + 48}" y="${12 + 15 * i}" font-size="12"
             text-anchor="middle" fill="currentColor">${words}</text>`);
         kinds.forEach((line, y) => {
           for (const {0: run, index} of line.matchAll(/(.)\1*/g))
-            parts += `<rect x="${left + size * index}" y="${34 + size * y}"
-              width="${size * run.length}" height="${size}"
+            parts += `<rect x="${left + 2 * index}" y="${34 + 2 * y}"
+              width="${2 * run.length}" height="2"
               fill="${COLOURS[run[0]]}" shape-rendering="crispEdges"/>`;
         });
       });
       let left = 0;
       KINDS.forEach((kind, i) => {
-        parts += `<rect x="${left}" y="154" width="9" height="9"
-          fill="${COLOURS[i]}"/><text x="${left + 13}" y="163"
+        parts += `<rect x="${left}" y="138" width="9" height="9"
+          fill="${COLOURS[i]}"/><text x="${left + 13}" y="147"
           font-size="12" fill="currentColor">${kind}</text>`;
-        left += 30 + 6.2 * kind.length;
+        left += 26 + 6.2 * kind.length;
       });
-      return {width: 348, height: 170, parts};
+      return {width: 312, height: 154, parts};
     },
   });
 }

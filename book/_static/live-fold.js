@@ -9,13 +9,13 @@
   };
   const COLOURS = ["#0072b2", "#d55e00", "#009e73"]; // W, V, and V W
 
-  // The matrices of a line, and how often each meets a vector: at side² tokens,
-  // or at the columns of W_i and b_i.
+  // The matrices of a line, and the vectors that each multiplies: side² tokens,
+  // or the columns of W_i and b_i.
   const matrices = (line, dim, dims, picture) => {
     const rows = [];
-    const add = (kind, name, channels, side, times = side ** 2) => {
-      const macs = dim * channels * times;
-      rows.push({kind, name, channels, side, times, macs});
+    const add = (kind, name, channels, side, vectors = side ** 2) => {
+      const macs = dim * channels * vectors;
+      rows.push({kind, name, channels, side, vectors, macs});
     };
     dims.forEach((c, i) => line < 4
       ? add(0, `W_${i + 1}`, c, picture / 4 / 2 ** i)
@@ -78,12 +78,12 @@
           text(x + 4, y, few(total));
       });
       parts += text(0, 118, "matrix") + text(50, 118, "channels") +
-        text(126, 118, "times");
+        text(126, 118, "vectors");
       lines[line - 1].rows.forEach((row, i) => {
-        const {kind, name, channels, side, times, macs} = row;
+        const {kind, name, channels, side, vectors, macs} = row;
         const y = 137 + 17 * i, width = scale * macs;
         parts += text(0, y, name) + text(50, y, `${channels} → ${dim}`) +
-          text(126, y, side ? `${side}²` : `${times}`) +
+          text(126, y, side ? `${side}²` : `${vectors}`) +
           bar(180, y, width, kind, 1) + text(184 + width, y, few(macs));
       });
       return {width: 348, height: 262, parts};

@@ -24,7 +24,7 @@
         options: ["1", "4", "16", "32", "64", "256"],
       },
       {
-        name: "factor", label: "Layers ×", value: "1",
+        name: "factor", label: "Factor on layers", value: "1",
         options: ["0.5", "1", "2", "4"],
       },
     ],

@@ -32,10 +32,10 @@ def check(state: dict, found: dict) -> Iterator[str]:
         if shown != matrices(model, side, n):
             yield f"line {n} has other matrices: {shown}"
         for row in rows:
-            if row["macs"] != found["dim"] * row["channels"] * row["times"]:
+            if row["macs"] != found["dim"] * row["channels"] * row["vectors"]:
                 yield f"{row['name']} of line {n} makes other multiply-adds"
-            if row["side"] and row["side"] ** 2 != row["times"]:
-                yield f"{row['name']} of line {n} is at other positions"
+            if row["side"] and row["side"] ** 2 != row["vectors"]:
+                yield f"{row['name']} of line {n} multiplies other vectors"
         sums = [0, 0, 0]
         for row in rows:
             sums[row["kind"]] += row["macs"]
