@@ -18,11 +18,11 @@ def check(state: dict, found: dict) -> Iterator[str]:
     disc = margin(12, **state)[None, None]
     logits = torch.cat([torch.zeros_like(disc), disc], dim=1)
     best = logits.argmax(1, keepdim=True).double()
-    aligned = {"mode": "bilinear", "align_corners": True}
+    aligned = F.interpolate(logits, SIZE, mode="bilinear", align_corners=True)
     ways = [
         labels_from_logits(logits, SIZE)[0],
         F.interpolate(best, SIZE)[0, 0].long(),
-        F.interpolate(logits, SIZE, **aligned).argmax(1)[0],
+        aligned.argmax(1)[0],
     ]
     for i, (labels, panel) in enumerate(
         zip(ways, found["panels"], strict=True)

@@ -45,14 +45,13 @@ def check(state: dict, found: dict) -> Iterator[str]:
 
 def matrices(model: str, side: int, line: int) -> list[tuple[str, int, int]]:
     """Name, channels read, and side of the map, or 0 where there is none."""
-    decoder, inputs = make(model), maps(model, side)
-    sides = [x.shape[2] for x in inputs]
+    decoder = make(model)
+    state = decoder.state_dict()
+    sides = [x.shape[2] for x in maps(model, side)]
     name = "V_{0}W_{0}" if line == 4 else "W_{0}"
     rows = [
-        (name.format(i), layer.in_features, at)
-        for i, (layer, at) in enumerate(
-            zip(decoder.unify, sides, strict=True), 1
-        )
+        (name.format(i + 1), state[f"unify.{i}.weight"].shape[1], at)
+        for i, at in enumerate(sides)
     ]
     if line == 1:
         return [*rows, ("V", decoder.fuse.in_channels, sides[0])]
@@ -129,9 +128,10 @@ def difference(model: str) -> float:
 def fused(decoder: AllMLPDecoder, inputs: list[Tensor], line: int) -> Tensor:
     """What leaves fuse, computed as the line says: b dim h w."""
     size, total = inputs[0].shape[2:], []
-    slices = rearrange(decoder.fuse.weight, "o (n c) 1 1 -> n o c", n=4)
-    for x, layer, v in zip(inputs, decoder.unify, slices.flip(0), strict=True):
-        w, b = layer.weight, layer.bias
+    state = decoder.state_dict()
+    slices = rearrange(state["fuse.weight"], "o (n c) 1 1 -> n o c", n=4)
+    for i, (x, v) in enumerate(zip(inputs, slices.flip(0), strict=True)):
+        w, b = state[f"unify.{i}.weight"], state[f"unify.{i}.bias"]
         if line == 1:
             total.append(resize(pointwise(x, w, b), size))
         elif line == 2:
