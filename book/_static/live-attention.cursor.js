@@ -2,6 +2,7 @@
 // `row` and `column` also follow the pointer and, on the picture, arrow keys.
 window.liveCursor = (name, columns) => {
   const box = document.getElementById(`live-figure-${name}`);
+  if (!box) return;
   const [x, y] = ["column", "row"].map((one) =>
     document.getElementById(`${box.id}-${one}`));
   const move = (column, row) => {
