@@ -10,7 +10,10 @@ import pytest
 import live
 import notebooks
 
-SCRIPTS = sorted(path.stem for path in live.STATIC.glob("live-*.js"))
+FILES = sorted(live.STATIC.glob("live*.js"))
+DATA = [path for path in FILES if path.name.endswith(".data.js")]
+# A figure's data and other parts stand in files with a second point.
+SCRIPTS = [p.stem for p in FILES if p.stem != "live" and "." not in p.stem]
 PICTURES = {
     path: [
         (name, cell)
@@ -46,11 +49,21 @@ def test_a_chapter_has_two_at_most_and_each_is_one_picture(path):
 
 
 def test_the_scripts_are_small_and_ask_no_one():
-    texts = [
-        p.read_text(encoding="utf-8") for p in live.STATIC.glob("live*.js")
-    ]
+    texts = [p.read_text(encoding="utf-8") for p in FILES if p not in DATA]
     assert all(len(text.encode()) < 4096 for text in texts)
     assert not re.search(r"fetch|XMLHttp|import\b|https?:", "".join(texts))
+
+
+def test_each_part_belongs_to_a_figure():
+    parts = [path.stem for path in FILES if "." in path.stem]
+    assert {part.partition(".")[0] for part in parts} <= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=notebooks.relative)
+def test_the_scripts_of_a_page_are_light(path):
+    mine = {"live", *(f"live-{name}" for name, _ in PICTURES[path])}
+    files = [f for f in FILES if f.stem.partition(".")[0] in mine]
+    assert sum(f.stat().st_size for f in files) <= live.SCRIPT_BYTES
 
 
 def test_every_state_is_listed():

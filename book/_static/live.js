@@ -12,13 +12,15 @@
     [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
   ];
 
-  window.viridis = (share) => {
+  // colours: nine points of a colour map
+  window.shade = (share, colours) => {
     const at = 8 * Math.min(1, Math.max(0, share));
     const i = Math.min(7, Math.floor(at));
-    const mixed = VIRIDIS[i].map((c, k) =>
-      Math.round(c + (at - i) * (VIRIDIS[i + 1][k] - c)));
+    const mixed = colours[i].map((c, k) =>
+      Math.round(c + (at - i) * (colours[i + 1][k] - c)));
     return `rgb(${mixed})`;
   };
+  window.viridis = (share) => shade(share, VIRIDIS);
 
   const make = (tag, parent, values = {}) =>
     parent.appendChild(Object.assign(document.createElement(tag), values));
