@@ -46,7 +46,8 @@ def states(controls: list[dict]) -> list[State]:
     """List all states of a figure."""
     names = [control["name"] for control in controls]
     values = [
-        control.get("options") or range(control["min"], control["max"] + 1)
+        control.get("options")
+        or range(control["min"], control["max"] + 1, control.get("step", 1))
         for control in controls
     ]
     return [dict(zip(names, state, strict=True)) for state in product(*values)]
