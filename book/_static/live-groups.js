@@ -2,8 +2,8 @@
 {
   const ROWS = 16, CELL = 8, TOPS = [20, 172];
   const TITLES = ["strips, as in Equation 2", "squares, as in the code"];
-  const COLOURS = ["#f0e442", "#0072b2", "#bcd9ec", "#d55e00"];
-  const KINDS = ["marked", "same key", "other keys", "in no key"];
+  const COLOURS = ["#f0e442", "#0072b2", "#56b4e9", "#d55e00"];
+  const KINDS = ["marked", "same key", "others", "in no key"];
 
   // The number of each token's key, in strips and in squares; -1 for none.
   const keysOf = (columns, ratio) => {
@@ -24,9 +24,12 @@
   };
 
   liveFigure("groups", {
-    title: "Tokens that share a key, in strips and in squares",
+    title: "Tokens that share a key",
     controls: [
-      {name: "ratio", label: "Ratio", options: ["2", "4", "8"], value: "4"},
+      {
+        name: "ratio", label: "Side of a square", value: "4",
+        options: ["2", "4", "8"],
+      },
       {name: "columns", label: "Columns", min: 16, max: 32, step: 4, value: 32},
       {name: "row", label: "Row of the token", min: 0, max: 15, value: 6},
       {name: "column", label: "Its column", min: 0, max: 31, value: 10},

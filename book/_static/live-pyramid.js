@@ -1,4 +1,4 @@
-// Chapter 8: what each stage returns, and the pixels that a token depends on.
+// Chapter 8: what a stage returns, and the pixels that a token depends on.
 {
   const CHANNELS = [32, 64, 160, 256]; // of B0; the others have twice as many
   const BLOCKS = {
@@ -6,11 +6,10 @@
     B4: [3, 8, 27, 3], B5: [3, 6, 40, 3],
   };
   const MODELS = Object.keys(BLOCKS);
-  const SIZE = 200; // of the photo as drawn
   const PHOTO = new URL("photo.jpg", document.currentScript.src);
 
   liveFigure("pyramid", {
-    title: "One token of a stage, on the photo",
+    title: "A token on the photo",
     controls: [
       {name: "stage", label: "Stage", min: 1, max: 4, value: 3},
       {name: "model", label: "Model", options: MODELS, value: "B0"},
@@ -21,7 +20,7 @@
       {name: "down", label: "Down, in tenths", min: 0, max: 10, value: 5},
       {name: "across", label: "Across, in tenths", min: 0, max: 10, value: 5},
     ],
-    // A span is the first pixel and the one behind the last.
+    // a span: the first pixel and the one behind the last
     compute({stage, model, side, down, across}) {
       const pixels = Number(side);
       let apart = 1, width = 1, tokens = pixels;
@@ -52,36 +51,36 @@
       return `Stage ${stage} of ${model} makes ${tokens} × ${tokens} tokens ` +
         `of ${channels} channels from ${all} pixels; the one in row ` +
         `${token[0]}, column ${token[1]} covers ${extent(cell)} pixels and, ` +
-        `without attention, depends on ` +
+        "without attention, depends on " +
         (extent(field) === all ? "all of them." : `${extent(field)}.`);
     },
     draw({stage, pixels, stages}) {
-      const scale = SIZE / pixels;
+      const scale = 200 / pixels;
       const box = ([[top, bottom], [left, right]]) => `M${scale * left}
         ${scale * top}H${scale * right}V${scale * bottom}H${scale * left}z`;
       const {cell, field} = stages[stage - 1];
-      let parts = `<image href="${PHOTO}" width="${SIZE}" height="${SIZE}"/>
-        <path d="M0 0H${SIZE}V${SIZE}H0z${box(field)}" fill-rule="evenodd"
+      let parts = `<image href="${PHOTO}" width="200" height="200"/><path
+        d="M0 0H200V200H0z${box(field)}" fill-rule="evenodd"
         fill-opacity="0.5"/>`;
       stages.forEach((one, i) => {
         const y = 26 + 48 * i;
         const chosen = i + 1 === stage;
         const length = 70 * one.numbers / stages[0].numbers;
         parts += `<path d="${box(one.field)}" fill="none" stroke="white"
-          stroke-width="${chosen ? 2 : 1}" ${chosen ? "" :
-          'stroke-dasharray="3 3"'}/><g font-size="12" fill="currentColor">
-          <text x="212" y="${y}">${i + 1}: ${one.tokens} × ${one.tokens} ×
-          ${one.channels}</text><text x="${216 + length}" y="${y + 17}">${
-          one.numbers.toLocaleString("en")}</text></g><rect x="212"
-          y="${y + 6}" width="${length}" height="14"
+          stroke-width="${chosen ? 2 : 1}" stroke-dasharray="${
+          chosen ? "" : "3 3"}"/><g font-size="12" fill="currentColor">
+          <text x="212" y="${y}">stage ${i + 1}: ${one.tokens} ×
+          ${one.tokens} × ${one.channels}</text><text x="${216 + length}"
+          y="${y + 17}">${one.numbers.toLocaleString("en")}</text></g><rect
+          x="212" y="${y + 6}" width="${length}" height="14"
           fill="${chosen ? "#d55e00" : "#0072b2"}"/>`;
       });
       parts += `<path d="${box(cell)}" fill="#d55e00" stroke="white"
         stroke-width="0.5"/>`;
-      return {width: 352, height: SIZE, parts};
+      return {width: 364, height: 200, parts};
     },
     pick(x, y) {
-      const [across, down] = [x, y].map((n) => Math.round(10 * n / SIZE));
+      const [across, down] = [x, y].map((n) => Math.round(n / 20));
       return across <= 10 ? {across, down} : {};
     },
   });

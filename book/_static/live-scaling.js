@@ -55,11 +55,12 @@
         text-anchor="${anchor}">${words}</text>`;
       const line = (points, style) => `<polyline fill="none" stroke-width="2"
         points="${points}" ${style}/>`;
-      for (let power = Math.ceil(LOW); power <= HIGH; power++)
-        parts += line([40, Y(10 ** power), 332, Y(10 ** power)],
-          'stroke="currentColor" stroke-opacity="0.15"') + (power % 2 ? "" :
-          text(36, Y(10 ** power) + 4, `10<tspan dy="-4" font-size="9">${
-            power}</tspan>`, "end"));
+      for (let power = 8; power < HIGH; power += 2) {
+        const y = Y(10 ** power);
+        parts += `<path d="M40 ${y}H332" stroke="currentColor"
+          stroke-opacity="0.2"/>` + text(36, y + 4,
+          `10<tspan dy="-4" font-size="9">${power}</tspan>`, "end");
+      }
       SIDES.forEach((side, i) => parts += text(X[i], 208, side, "middle"));
       parts += text(188, 226, "side of the picture in pixels", "middle");
 
@@ -69,7 +70,7 @@
         ["linear", linear, start, "currentColor", "6 4"],
       ].slice(Number(ratio === 1)); // stage 4 reduces nothing
       lines.forEach(([name, costs, first, colour, dash], i) => {
-        const y = 18 + 16 * i;
+        const y = 32 + 14 * i;
         const style = `stroke="${colour}" stroke-dasharray="${dash}"`;
         const points = costs.map((macs, k) => [X[first + k], Y(macs)]);
         parts += line(points, style) + line([52, y, 76, y], style) +
