@@ -77,7 +77,7 @@
       });
       parts += `<path d="${box(cell)}" fill="#d55e00" stroke="white"
         stroke-width="0.5"/>`;
-      return {width: 364, height: 200, parts};
+      return {width: 384, height: 200, parts};
     },
     pick(x, y) {
       const [across, down] = [x, y].map((n) => Math.round(n / 20));

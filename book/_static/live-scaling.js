@@ -4,7 +4,7 @@
   const WIDTHS = {"B0": [32, 64, 160, 256], "B1 to B5": [64, 128, 320, 512]};
   const RATIOS = [8, 4, 2, 1];
   const LOW = 7, HIGH = 14.5; // powers of ten on the vertical axis
-  const X = SIDES.map((_, i) => 44 + 70 * i);
+  const X = SIDES.map((_, i) => 46 + 68 * i);
   const Y = (macs) => 8 + 184 * (HIGH - Math.log10(macs)) / (HIGH - LOW);
 
   // Queries, keys and values, projection, convolution, scores and means.
@@ -57,12 +57,13 @@
         points="${points}" ${style}/>`;
       for (let power = 8; power < HIGH; power += 2) {
         const y = Y(10 ** power);
-        parts += `<path d="M40 ${y}H332" stroke="currentColor"
+        parts += `<path d="M40 ${y}H326" stroke="currentColor"
           stroke-opacity="0.2"/>` + text(36, y + 4,
           `10<tspan dy="-4" font-size="9">${power}</tspan>`, "end");
       }
       SIDES.forEach((side, i) => parts += text(X[i], 208, side, "middle"));
-      parts += text(188, 226, "side of the picture in pixels", "middle");
+      parts += text(182, 226, "side of the picture in pixels", "middle") +
+        text(4, 10, "multiply-adds");
 
       const lines = [
         ["ratio 1", full, 0, "#0072b2", ""],
