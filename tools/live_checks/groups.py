@@ -41,6 +41,6 @@ def groups(columns: int, ratio: int) -> tuple[list, list]:
         tokens.reshape(1, 1, ROWS, columns).double(),
         layer.reduce.kernel_size,
         stride=layer.reduce.stride,
-        padding=layer.reduce.padding,
+        padding=int(layer.reduce.padding[0]),
     )
     return strips.tolist(), squares[0].T.long().tolist()

@@ -52,6 +52,6 @@ def costs(config: SegFormerConfig, number: int, ratio: int) -> list[int]:
         with torch.no_grad():
             for stage in stages[:number]:
                 x = stage(x)
-            x = stages[number].patch_embedding(x)
+            x = stages.get_submodule(f"{number}.patch_embedding")(x)
         result.append(count_macs(layer, x).total())
     return result
