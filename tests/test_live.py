@@ -5,10 +5,13 @@ What the figures compute is compared in Chromium, by `make pages`.
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import live
 import notebooks
+from segformer_tutorial.classroom.photo import sample_photo
 
 FILES = sorted(live.STATIC.glob("live*.js"))
 DATA = [path for path in FILES if path.name.endswith(".data.js")]
@@ -68,10 +71,19 @@ def test_the_scripts_of_a_page_are_light(path):
 
 def test_every_state_is_listed():
     controls = [
-        {"name": "n", "min": 0, "max": 2, "value": 1},
+        {"name": "n", "min": 0, "max": 4, "step": 2, "value": 2},
         {"name": "mode", "options": ["a", "b"], "value": "a"},
     ]
     found = live.states(controls)
     assert [(state["n"], state["mode"]) for state in found] == [
-        (n, mode) for n in range(3) for mode in "ab"
+        (n, mode) for n in (0, 2, 4) for mode in "ab"
     ]
+
+
+def test_the_photo_behind_a_figure_is_the_book_s():
+    with Image.open(live.STATIC / "photo.jpg") as image:
+        side = image.width
+        pixels = np.asarray(image.convert("RGB"), np.float32) / 255
+    photo = sample_photo(side).permute(1, 2, 0).numpy()
+    assert np.abs(pixels - photo).mean() < 0.03
+    assert np.abs(pixels[::-1] - photo).mean() > 0.1

@@ -3,8 +3,9 @@
 //
 // liveFigure(name, {title, controls, compute, say, draw}) takes the place of
 // the picture with the class live-NAME. A control is {name, label, value} with
-// min and max, or with options. compute(state) is pure; say(result) is one
-// sentence; draw(result) is {width, height, parts}, the inside of an SVG.
+// min, max and perhaps step, or with options. compute(state) is pure;
+// say(result) is one sentence; draw(result) is {width, height, parts}, the
+// inside of an SVG. pick(x, y, result) makes controls' values of a click.
 {
   // matplotlib's viridis at nine points
   const VIRIDIS = [
@@ -38,8 +39,10 @@
         get: () => list.value, set: (value) => (list.value = value), show() {},
       };
     }
-    const {min, max, value} = one;
-    const range = make("input", line, {type: "range", id, min, max, value});
+    const {min, max, value, step = 1} = one;
+    const range = make("input", line, {
+      type: "range", id, min, max, step, value,
+    });
     const number = make("span", line, {ariaHidden: "true"});
     return {
       get: () => range.valueAsNumber,
@@ -48,7 +51,8 @@
     };
   };
 
-  window.liveFigure = (name, {title, controls, compute, say, draw}) => {
+  window.liveFigure = (name, figure) => {
+    const {title, controls, compute, say, draw, pick} = figure;
     const pictures = document.querySelectorAll(`.live-${name}`);
     if (!pictures.length) return;
     const id = `live-figure-${name}`;
@@ -65,10 +69,11 @@
     const sentence = make("output", box);
     sentence.setAttribute("aria-live", "polite");
 
+    const state = () => Object.fromEntries(
+      controls.map((one, i) => [one.name, inputs[i].get()]));
     const update = () => {
       inputs.forEach((input) => input.show());
-      const values = controls.map((one, i) => [one.name, inputs[i].get()]);
-      const result = compute(Object.fromEntries(values));
+      const result = compute(state());
       const {width, height, parts} = draw(result);
       drawing.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img"
         aria-label="${title}" style="max-width: ${1.5 * width}px">
@@ -76,6 +81,16 @@
       sentence.textContent = say(result);
     };
     panel.addEventListener("input", update);
+    if (pick) drawing.addEventListener("click", (event) => {
+      const svg = drawing.firstElementChild;
+      const {left, top, width} = svg.getBoundingClientRect();
+      const scale = svg.viewBox.baseVal.width / width;
+      const x = scale * (event.x - left), y = scale * (event.y - top);
+      const picked = pick(x, y, compute(state()));
+      controls.forEach(({name}, i) =>
+        name in picked && inputs[i].set(picked[name]));
+      update();
+    });
     back.addEventListener("click", () => {
       inputs.forEach((input, i) => input.set(controls[i].value));
       update();
