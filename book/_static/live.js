@@ -13,12 +13,11 @@
     [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
   ];
 
-  // colours: nine points of a colour map
-  window.shade = (share, colours) => {
+  window.shade = (share, nine) => {
     const at = 8 * Math.min(1, Math.max(0, share));
     const i = Math.min(7, Math.floor(at));
-    const mixed = colours[i].map((c, k) =>
-      Math.round(c + (at - i) * (colours[i + 1][k] - c)));
+    const mixed = nine[i].map((c, k) =>
+      Math.round(c + (at - i) * (nine[i + 1][k] - c)));
     return `rgb(${mixed})`;
   };
   window.viridis = (share) => shade(share, VIRIDIS);
@@ -51,14 +50,15 @@
     };
   };
 
-  window.liveFigure = (name, figure) => {
-    const {title, controls, compute, say, draw, pick} = figure;
+  window.liveFigure = (
+    name, {title, controls, compute, say, draw, pick},
+  ) => {
     const pictures = document.querySelectorAll(`.live-${name}`);
     if (!pictures.length) return;
     const id = `live-figure-${name}`;
     const box = document.createElement("div");
     Object.assign(box, {id, className: "live", role: "group"});
-    box.setAttribute("aria-label", title);
+    box.ariaLabel = title;
     pictures[0].before(box);
     for (const picture of pictures) picture.hidden = true;
 
@@ -66,8 +66,7 @@
     const inputs = controls.map((one) => control(panel, id, one));
     const back = make("button", panel, {type: "button", textContent: "Reset"});
     const drawing = make("div", box);
-    const sentence = make("output", box);
-    sentence.setAttribute("aria-live", "polite");
+    const sentence = make("output", box, {ariaLive: "polite"});
 
     const state = () => Object.fromEntries(
       controls.map((one, i) => [one.name, inputs[i].get()]));
@@ -85,8 +84,8 @@
       const svg = drawing.firstElementChild;
       const {left, top, width} = svg.getBoundingClientRect();
       const scale = svg.viewBox.baseVal.width / width;
-      const x = scale * (event.x - left), y = scale * (event.y - top);
-      const picked = pick(x, y, compute(state()));
+      const at = [scale * (event.x - left), scale * (event.y - top)];
+      const picked = pick(...at, compute(state()));
       controls.forEach(({name}, i) =>
         name in picked && inputs[i].set(picked[name]));
       update();
