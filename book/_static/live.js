@@ -3,11 +3,11 @@
 //
 // liveFigure(name, {title, controls, compute, say, draw}) takes the place of
 // the picture with the class live-NAME. A control is {name, label, value} with
-// min, max and perhaps step, or with options. compute(state) is pure;
+// min, max, perhaps step, or with options. compute(state) is pure;
 // say(result) is one sentence; draw(result) is {width, height, parts}, the
 // inside of an SVG. pick(x, y, result) makes controls' values of a click.
 {
-  // matplotlib's viridis at nine points
+  // nine points of viridis
   const VIRIDIS = [
     [68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140],
     [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
