@@ -5,12 +5,18 @@ What the figures compute is compared in Chromium, by `make pages`.
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import live
 import notebooks
+from segformer_tutorial.classroom.photo import sample_photo
 
-SCRIPTS = sorted(path.stem for path in live.STATIC.glob("live-*.js"))
+FILES = sorted(live.STATIC.glob("live*.js"))
+DATA = [path for path in FILES if path.name.endswith(".data.js")]
+# A figure's data and other parts stand in files with a second point.
+SCRIPTS = [p.stem for p in FILES if p.stem != "live" and "." not in p.stem]
 PICTURES = {
     path: [
         (name, cell)
@@ -46,19 +52,38 @@ def test_a_chapter_has_two_at_most_and_each_is_one_picture(path):
 
 
 def test_the_scripts_are_small_and_ask_no_one():
-    texts = [
-        p.read_text(encoding="utf-8") for p in live.STATIC.glob("live*.js")
-    ]
+    texts = [p.read_text(encoding="utf-8") for p in FILES if p not in DATA]
     assert all(len(text.encode()) < 4096 for text in texts)
     assert not re.search(r"fetch|XMLHttp|import\b|https?:", "".join(texts))
 
 
+def test_each_part_belongs_to_a_figure():
+    parts = [path.stem for path in FILES if "." in path.stem]
+    assert {part.partition(".")[0] for part in parts} <= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=notebooks.relative)
+def test_the_scripts_of_a_page_are_light(path):
+    mine = {"live", *(f"live-{name}" for name, _ in PICTURES[path])}
+    files = [f for f in FILES if f.stem.partition(".")[0] in mine]
+    assert sum(f.stat().st_size for f in files) <= live.SCRIPT_BYTES
+
+
 def test_every_state_is_listed():
     controls = [
-        {"name": "n", "min": 0, "max": 2, "value": 1},
+        {"name": "n", "min": 0, "max": 4, "step": 2, "value": 2},
         {"name": "mode", "options": ["a", "b"], "value": "a"},
     ]
     found = live.states(controls)
     assert [(state["n"], state["mode"]) for state in found] == [
-        (n, mode) for n in range(3) for mode in "ab"
+        (n, mode) for n in (0, 2, 4) for mode in "ab"
     ]
+
+
+def test_the_photo_behind_a_figure_is_the_book_s():
+    with Image.open(live.STATIC / "photo.jpg") as image:
+        side = image.width
+        pixels = np.asarray(image.convert("RGB"), np.float32) / 255
+    photo = sample_photo(side).permute(1, 2, 0).numpy()
+    assert np.abs(pixels - photo).mean() < 0.03
+    assert np.abs(pixels[::-1] - photo).mean() > 0.1

@@ -59,6 +59,31 @@ def test_show_images_says_what_does_not_fit(images, titles, message):
         plot.show_images(images, titles)
 
 
+def test_show_images_names_rows_and_columns():
+    images = [torch.zeros(3, 8, 8)] * 5
+    columns, rows = ["a", "b", "c"], ["above", "below"]
+    figure = plot.show_images(images, columns, rows=rows, columns=3)
+    axes = np.array(figure.axes).reshape(2, 3)
+    assert [axis.get_title() for axis in axes[0]] == columns
+    assert not any(axis.get_title() for axis in axes[1])
+    named = [axis for axis in axes[:, 0] if axis.axison]
+    assert [axis.get_ylabel() for axis in named] == rows
+    assert not any(axis.axison for axis in axes[:, 1:].flat)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"titles": ["a"] * 4, "rows": ["x"] * 2}, "2 titles.*column, got 4"),
+        ({"rows": ["x"]}, "expected 2 rows, one for each row, got 1"),
+    ],
+)
+def test_show_images_wants_all_names(names, message):
+    images = [torch.zeros(3, 4, 4)] * 4
+    with pytest.raises(ValueError, match=message):
+        plot.show_images(images, columns=2, **names)
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_style_gives_small_and_stable_pictures(number):
     plot.use_book_style()

@@ -41,7 +41,8 @@ UNUSED = {
     "copybutton.js": "div.highlight",
     "live.js": "[class*='live-']",
 }
-LIVE = re.compile(r"(live-\w+)\.js")  # one figure; its picture has the class
+# One figure, whose picture has the class; its data and other parts.
+LIVE = re.compile(r"(live-\w+)(?:\.\w+)?\.js")
 # What a line of script that stands in the page itself reads at once.
 AT_ONCE = ("documentation_options.js",)
 

@@ -8,6 +8,7 @@ have labels and answer to the keyboard, and its scripts stay small.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -23,10 +24,11 @@ STATIC = notebooks.ROOT / "book" / "_static"
 SCRIPT_BYTES = 60_000  # of one page
 
 UNFOLD = "document.querySelectorAll('details').forEach((d) => (d.open = true))"
-COMPUTE = """(figure, states) => states.map((state) => {
-  const result = figure.compute(state);
-  return [result, figure.say(result)];
-})"""
+# States and results travel as text, which is many times faster than as objects.
+COMPUTE = """(figure, states) => {
+  const results = JSON.parse(states).map(figure.compute);
+  return JSON.stringify(results.map((one) => [one, figure.say(one)]));
+}"""
 
 
 def figures(metadata: dict) -> list[str]:
@@ -46,7 +48,8 @@ def states(controls: list[dict]) -> list[State]:
     """List all states of a figure."""
     names = [control["name"] for control in controls]
     values = [
-        control.get("options") or range(control["min"], control["max"] + 1)
+        control.get("options")
+        or range(control["min"], control["max"] + 1, control.get("step", 1))
         for control in controls
     ]
     return [dict(zip(names, state, strict=True)) for state in product(*values)]
@@ -89,7 +92,7 @@ def faults(page: Page, name: str) -> Iterator[str]:
     controls = figure.evaluate("figure => figure.controls")
     yield from moved(page, figure, controls)
     every = states(controls)
-    results = figure.evaluate(COMPUTE, every)
+    results = json.loads(figure.evaluate(COMPUTE, json.dumps(every)))
     for state, (result, sentence) in zip(every, results, strict=True):
         for fault in CHECKS[name](state, result):
             yield f"{state}: {fault}"

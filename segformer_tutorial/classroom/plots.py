@@ -13,6 +13,7 @@ from ..predict.colors import PALETTE, Palette, as_picture, colorize
 
 # Lines need more contrast on white than areas do: yellow is left out.
 LINES = PALETTE[[4, 5, 2, 0, 6, 1]]
+ROW_NAME = 0.3  # inches that a name takes at the left of a row
 
 
 def use_book_style() -> None:
@@ -65,6 +66,7 @@ def show_images(
     images: Sequence[Tensor | np.ndarray],
     titles: Sequence[str] | None = None,
     *,
+    rows: Sequence[str] | None = None,
     columns: int | None = None,
     width: float | None = None,
     cmap: str = "viridis",
@@ -76,40 +78,41 @@ def show_images(
     images: tensors `3 h w` or `1 h w` or arrays `h w 3`, floats in 0..1 or
     uint8; or `h w` of any numbers, drawn in the colours of `cmap` from `vmin`
     to `vmax` (each image's own range where they are None).
+    titles: one for each image. rows: a name for each row, at its left; the
+    titles are then one for each column.
     width: of the figure in inches; without it 2.6 for each column, at most
     6.5. In a notebook, `plt.show()` shows the figure.
     Raises ValueError for another shape, values out of range, or another
-    number of titles than of images.
+    number of names than of what they name.
     """
     pictures = [as_picture(image) for image in images]
     if not pictures:
         raise ValueError("images must hold at least one image, got none")
-    if titles is not None and len(titles) != len(pictures):
-        raise ValueError(
-            f"expected {len(pictures)} titles, one for each image, "
-            f"got {len(titles)}"
-        )
     if columns is None:
         columns = min(len(pictures), 4)
     if columns < 1:
         raise ValueError(f"columns must be at least 1, got {columns}")
     if width is None:
         width = min(6.5, 2.6 * columns)
-    rows = -(-len(pictures) // columns)
+    lines = -(-len(pictures) // columns)
+    titled = ("image", len(pictures)) if rows is None else ("column", columns)
+    _check_names("titles", titles, *titled)
+    _check_names("rows", rows, "row", lines)
     tallest = max(p.shape[0] / p.shape[1] for p in pictures)
-    line = 0 if titles is None else 0.3
+    titles_high = 0 if titles is None else 0.3 * (lines if rows is None else 1)
+    room = width - (0 if rows is None else ROW_NAME)
     figure, axes = plt.subplots(
-        rows,
+        lines,
         columns,
-        figsize=(width, rows * (width / columns * tallest + line)),
+        figsize=(width, lines * room / columns * tallest + titles_high),
         squeeze=False,
         layout="constrained",
     )
-    room = width / columns * 2 * figure.dpi  # pixels for one image
+    pixels = room / columns * 2 * figure.dpi  # for one image
     for axis in axes.flat:
         axis.axis("off")
     for i, (axis, picture) in enumerate(zip(axes.flat, pictures, strict=False)):
-        smaller = picture.shape[1] > room
+        smaller = picture.shape[1] > pixels
         axis.imshow(
             picture,
             cmap=cmap,
@@ -117,9 +120,23 @@ def show_images(
             vmax=vmax,
             interpolation="antialiased" if smaller else "nearest",
         )
-        if titles is not None:
+        if titles is not None and i < len(titles):
             axis.set_title(titles[i])
+    for axis, name in zip(axes[:, 0], rows or [], strict=False):
+        axis.set_axis_on()
+        axis.set(xticks=[], yticks=[], ylabel=name)
+        axis.spines[:].set_visible(False)
     return figure
+
+
+def _check_names(
+    kind: str, names: Sequence[str] | None, of: str, number: int
+) -> None:
+    """Raise ValueError unless each thing has its name, or none has one."""
+    if names is not None and len(names) != number:
+        raise ValueError(
+            f"expected {number} {kind}, one for each {of}, got {len(names)}"
+        )
 
 
 def legend(
