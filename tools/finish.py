@@ -20,6 +20,7 @@ import cards
 import dark
 import notebooks
 from icons import Icons
+from strips import strips
 
 BOOK_DPI = 90  # of a picture that is shown pixel by pixel
 CARD_WIDTH = 560  # pixels, twice the width of a card
@@ -319,6 +320,7 @@ def finish(app, exception) -> None:
         path = html / name
         if chapter := known.get(name.removesuffix(".html")):
             cards.opening(soup, chapter, last)
+        strips(soup, path)
         sizes(soup, path)
         variants(soup, path)
         icons.draw(soup)
