@@ -39,7 +39,8 @@ def test_pictures_have_sizes_and_all_but_the_first_load_late(tmp_path):
     png(tmp_path / "b.png", (120, 80), dpi=180)
     svg = '<svg width="30" height="20" viewBox="0 0 3 2"></svg>'
     (tmp_path / "c.svg").write_text(svg)
-    soup = article('<img src="a.png"><img src="b.png"><img src="c.svg">')
+    fixed = '<img src="b.png" style="width: 60px; height: 40px;">'
+    soup = article(f'<img src="a.png">{fixed}<img src="c.svg">')
     finish.sizes(soup, tmp_path / "page.html")
     found = soup.find_all("img")
     assert [(i["width"], i["height"]) for i in found] == [
@@ -48,6 +49,7 @@ def test_pictures_have_sizes_and_all_but_the_first_load_late(tmp_path):
         (30, 20),
     ]
     assert [i.get("loading") for i in found] == [None, "lazy", "lazy"]
+    assert not soup.select("img[style]")  # it would be stretched on a phone
 
 
 def test_each_picture_has_a_twin_for_dark_mode(tmp_path):
@@ -288,3 +290,21 @@ def test_a_strip_colours_what_its_diagram_does(name):
     today = TODAY[name][1]
     lit = sum(count for part, count in parts.items() if part in today)
     assert text.count(f'fill="{ACCENT}"') == lit
+
+
+def test_the_opening_shows_its_picture_before_the_code():
+    def cell(name: str, output: str = "") -> str:
+        shown = f"<div class='cell_output'>{output}</div>" if output else ""
+        return f"<div class='cell' id='{name}'><pre></pre>{shown}</div>"
+
+    cells = cell("imports") + cell("draw", "<img>")
+    soup = article(f"<section><h1></h1><p></p>{cells}</section>")
+    finish.picture_first(soup)
+    order = [tag.get("id", "") for tag in soup.select("p ~ div")]
+    assert order == ["", "imports", "draw"]
+    assert soup.select_one("p + .cell > .cell_output > img")
+    later = f"<section><h1></h1>{cell('a', '1')}<section><h2></h2>{cells}"
+    soup = article(later)
+    before = str(soup)
+    finish.picture_first(soup)
+    assert str(soup) == before
