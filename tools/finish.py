@@ -158,7 +158,7 @@ def picture_first(soup) -> None:
     picture = soup.select_one(
         ".bd-article > section > .cell > .cell_output img"
     )
-    if picture is None or picture.find_previous("h2"):
+    if picture is None:
         return
     output = picture.find_parent(class_="cell_output")
     cell = output.parent
