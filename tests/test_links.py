@@ -104,7 +104,7 @@ After the table [ViT](https://arxiv.org/abs/2010.11929).
 
 - Enze Xie: [*SegFormer*](https://arxiv.org/abs/2105.15203). NeurIPS 2021,
   arXiv 2105.15203. The paper.
-- Ze Liu: [*Swin Transformer*](https://arxiv.org/abs/2103.14030). ICCV 2021,
+- Ze Liu: [*Swin Transformer: Windows*](https://arxiv.org/abs/2103.14030). ICCV 2021,
   arXiv 2103.14030. Attention in windows.
 - Alexey: [*An Image*](https://arxiv.org/abs/2010.11929). arXiv 2010.11929,
   2021. A list of patches.
@@ -261,8 +261,8 @@ def test_papers_lead_to_their_entries(book):
 def test_a_paper_stands_in_the_margin_once_beside_a_paragraph(book):
     notes = book["three"].select("aside.source-note")
     assert [" ".join(note.get_text().split()) for note in notes] == [
-        "Swin Transformer Attention in windows.",
-        "An Image A list of patches.",
+        "Swin Transformer. Attention in windows.",
+        "An Image. A list of patches.",
     ]
     beside = [note.find_next_sibling().get_text()[:5] for note in notes]
     assert beside == ["Swin ", "After"]

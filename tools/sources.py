@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     """A paper on the page of the sources."""
 
     place: str  # the id of its item
-    title: str
+    title: str  # up to its colon
     words: str  # what it contributed
 
 
@@ -63,6 +63,7 @@ def entries(env) -> dict[str, Entry]:
     found = {}
     for item, number in items(env.get_doctree(page)):
         title = next(item.findall(nodes.reference)).astext()
+        title = " ".join(title.partition(":")[0].split())
         words = SAID.search(item.astext())
         found[number] = Entry(
             item["ids"][-1], title, " ".join(words[1].split()) if words else ""
@@ -122,7 +123,7 @@ class Citations(SphinxPostTransform):
             section.insert(index, Note())
             index += 1
         title = nodes.reference("", entry.title, refuri=to, internal=False)
-        words = nodes.inline("", f" {entry.words}")
+        words = nodes.inline("", f". {entry.words}")
         line = nodes.inline("", "", title, words, classes=["source"])
         section[index - 1] += line
         return True
