@@ -104,8 +104,8 @@ After the table [ViT](https://arxiv.org/abs/2010.11929).
 
 - Enze Xie: [*SegFormer*](https://arxiv.org/abs/2105.15203). NeurIPS 2021,
   arXiv 2105.15203. The paper.
-- Ze Liu: [*Swin Transformer: Windows*](https://arxiv.org/abs/2103.14030). ICCV 2021,
-  arXiv 2103.14030. Attention in windows.
+- Ze Liu: [*Swin Transformer: Windows*](https://arxiv.org/abs/2103.14030). ICCV
+  2021, arXiv 2103.14030. Attention in windows.
 - Alexey: [*An Image*](https://arxiv.org/abs/2010.11929). arXiv 2010.11929,
   2021. A list of patches.
 """,

@@ -123,7 +123,8 @@ class Citations(SphinxPostTransform):
             section.insert(index, Note())
             index += 1
         title = nodes.reference("", entry.title, refuri=to, internal=False)
-        words = nodes.inline("", f". {entry.words}")
+        stop = "" if entry.title.endswith("?") else "."
+        words = nodes.inline("", f"{stop} {entry.words}")
         line = nodes.inline("", "", title, words, classes=["source"])
         section[index - 1] += line
         return True
