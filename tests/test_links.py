@@ -97,6 +97,13 @@ Swin, arXiv:2103.14030, once more; unknown: arXiv 1234.56789.
 |---|
 | [ViT](https://arxiv.org/abs/2010.11929) |
 
+<details>
+<summary>Deeper</summary>
+
+Folded: [ViT](https://arxiv.org/abs/2010.11929).
+
+</details>
+
 After the table [ViT](https://arxiv.org/abs/2010.11929).
 """,
     "sources.md": """\
@@ -247,8 +254,7 @@ def test_papers_lead_to_their_entries(book):
         ("arXiv 2105.15203", "sources.html#arxiv-2105-15203"),
         ("arXiv:2103.14030", entry),
         ("arXiv 1234.56789", "https://arxiv.org/abs/1234.56789"),
-        ("ViT", "sources.html#arxiv-2010-11929"),
-        ("ViT", "sources.html#arxiv-2010-11929"),
+        *[("ViT", "sources.html#arxiv-2010-11929")] * 3,
     ]
     places = [item["id"] for item in book["sources"].select("li[id]")]
     assert places == [

@@ -119,6 +119,8 @@ class Citations(SphinxPostTransform):
         if not isinstance(section, nodes.section):
             return False
         index = section.index(paragraph)
+        if folded(section[:index]):
+            return False
         if not index or not isinstance(section[index - 1], Note):
             section.insert(index, Note())
             index += 1
@@ -128,6 +130,12 @@ class Citations(SphinxPostTransform):
         line = nodes.inline("", "", title, words, classes=["source"])
         section[index - 1] += line
         return True
+
+
+def folded(before: list[nodes.Node]) -> bool:
+    """Tell whether a fold, which is written in HTML, is open after these."""
+    html = "".join(n.astext() for n in before if isinstance(n, nodes.raw))
+    return html.count("<details") > html.count("</details")
 
 
 def open_note(self, node: Note) -> None:
