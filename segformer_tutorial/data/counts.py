@@ -13,9 +13,9 @@ from .images import VOID
 class ClassCounts:
     """The pixels of each class in the label files of a split.
 
-    classes and pixels have one entry for each class, void is the number of
-    pixels that do not count, `files` of `total` label files were read.
-    `hint` says how the files may be meant, where they look like another kind.
+    classes: their names. pixels: how many each class has. void: how many do
+    not count. files, total: `files` of the `total` label files were read.
+    hint: how the files may be meant, where they look like another kind.
     """
 
     classes: tuple[str, ...]

@@ -39,7 +39,7 @@ def train_transform(
     and void. `augment` names which of "scale", "flip" and "colour" to do.
     `mean` and `std` are on the scale 0..255, one number for each channel, and
     ImageNet's by default; pictures with other than three channels have no
-    saturation and hue to change. Takes tv_tensors, `Image` and `Mask`.
+    saturation and hue to change. Takes `tv_tensors`, an `Image` and a `Mask`.
     Source: the official configs for ADE20K and Cityscapes. Three things are
     different: a picture that shrinks is smoothed first, labels are resized by
     the centres of their pixels, and brightness is multiplied and not added.
