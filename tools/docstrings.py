@@ -205,8 +205,7 @@ def page(text: str, obj=None) -> list[str]:
             continue
         lines.append(f":{name}:")
         for label, meaning in found:
-            term = ", ".join(f"``{x}``" for x in label.split(", "))
-            lines += [f"   {term}", f"      {inline(meaning, known)}"]
+            lines += [f"   ``{label}``", f"      {inline(meaning, known)}"]
     if chapter := chapters().get(getattr(obj, "__name__", "")):
         lines.append(f":Chapter: :doc:`{chapter}`")
     return [*lines, ""]

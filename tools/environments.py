@@ -41,6 +41,7 @@ BOOK_TESTS = (
     "tests/test_figures.py",
     "tests/test_packaging.py",
     "tests/test_pages.py",
+    "tests/test_reference.py",
     "tests/test_tools.py",
 )
 WITHOUT_BOOK = tuple(f"--ignore={file}" for file in BOOK_TESTS)

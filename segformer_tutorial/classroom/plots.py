@@ -134,7 +134,7 @@ def legend(
     """Say which colour is which class, below a figure or inside its axis.
 
     classes: the names of classes 0, 1, ...; or a name for some numbers alone,
-    among which 255 is void. palette: an RGB colour in 0..255 for each class.
+    among which 255 is void. palette: `k 3`, a colour in 0..255 for each class.
 
     A figure becomes higher, so that its images keep their size. Raises
     ValueError for a class without a colour.

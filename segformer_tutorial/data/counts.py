@@ -55,7 +55,8 @@ def class_counts(dataset: LabelledImages, *, at_most: int = 500) -> ClassCounts:
     """Count the pixels of each class in a split.
 
     Of more than `at_most` label files as many are read, evenly spread. Raises
-    DataError for a file that cannot be read.
+    DataError for a file that cannot be read, and ValueError for an `at_most`
+    below 1.
     """
     if at_most < 1:
         raise ValueError(f"at_most must be at least 1, got {at_most}")

@@ -74,7 +74,7 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def cross_entropy_and_dice(logits: Tensor, labels: Tensor) -> Tensor:
-    """The sum of `cross_entropy` and `dice_loss`, with their shapes."""
+    """The sum of `cross_entropy` and `dice_loss`, shapes as in `dice_loss`."""
     logits = _resized(logits, labels)
     return cross_entropy(logits, labels) + dice_loss(logits, labels)
 
