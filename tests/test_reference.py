@@ -33,7 +33,9 @@ TEXTS |= {
 }
 FUNCTIONS = {p: f for p, f in TEXTS.items() if inspect.isfunction(f)}
 # Two axes and more in backticks, an arrow, or another name that says it.
-SHAPE = re.compile(r"`(?:\.\.\. )?[\w']+(?: [\w'()\[\]]+)+`|->|as in `|of one shape")
+SHAPE = re.compile(
+    r"`(?:\.\.\. )?[\w']+(?: [\w'()\[\]]+)+`|->|as in `|of one shape"
+)
 
 
 def stands(value) -> bool:

@@ -58,6 +58,12 @@ def read_folder(
 
 
 class ClassNames(NamedTuple):
+    """What classes.txt says.
+
+    classes: their names. palette: red, green and blue of each in label files,
+    or None. void_colours: those of pixels that do not count.
+    """
+
     classes: tuple[str, ...]
     palette: tuple[Colour, ...] | None
     void_colours: tuple[Colour, ...]
