@@ -1,26 +1,33 @@
 """Try the paper's claims at small scale: the same run, one thing changed.
 
     python benchmarks/claims.py                   # all arms, five seeds
-    python benchmarks/claims.py --arms base "no position" --seeds 0 1
+    python benchmarks/claims.py --arms base "plain FFN" --seeds 0 1
     python benchmarks/claims.py --collect         # only gather what there is
 
 Each run trains a network of about 0.9 million parameters from scratch on the
-drawn scenes, 400 steps of 8 crops of 128 pixels, one to two minutes on one
-core of a CPU. Seeds are paired: seed k means the same crops in the same order
-for every arm. A finished run is a file in runs/claims, so that a set of runs
-that was killed goes on where it was, and several processes can share it with
-different --seeds. All finished runs go to data/runs/claims.csv.
+drawn scenes, 160 steps of 8 crops of 128 pixels, half a minute on one core of
+a CPU; the arms "..., longer" have three times the steps. Seeds are paired:
+seed k means the same crops in the same order for every arm that learns from
+the same scenes. A finished run is a file in runs/claims, so that a set of
+runs that was killed goes on where it was, and several processes can share it
+with different --seeds. (Drawing 640 scenes for one of the arms takes a quarter
+of an hour, once.) The seeds that all arms of one length have go to
+data/runs/claims.csv.
 """
 
 import argparse
 import csv
 import io
 import json
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -32,15 +39,17 @@ from report import ROOT
 from segformer_tutorial import SegFormer, SegFormerConfig, resize
 from segformer_tutorial.data import LabelledImages, data_folder, read_folder
 from segformer_tutorial.data.atomic import write_whole
-from segformer_tutorial.data.batches import seed_of
+from segformer_tutorial.data.batches import Augmented, seed_of
 from segformer_tutorial.decoder import FoldedMLPDecoder
-from segformer_tutorial.encoder import init_weights
 from segformer_tutorial.evaluate import evaluate
+from segformer_tutorial.predict.network import evaluation_mode
+from segformer_tutorial.see.fields import squared_gradients
+from segformer_tutorial.see.inputs import network_input
 from segformer_tutorial.train import TrainConfig, train
 
-STEPS, CROP, BATCH, RATE = 400, 128, 8, 1e-3
+STEPS, CROP, BATCH, RATE = 160, 128, 8, 1e-3
 SMALL = SegFormerConfig(dims=(16, 32, 80, 128), decoder_dim=64, num_classes=12)
-COLUMNS = ("arm", "seed", "parameters", "measure", "value")
+COLUMNS = ("arm", "seed", "steps", "parameters", "measure", "value")
 TABLE = ROOT / "data" / "runs" / "claims.csv"
 FOLDER = ROOT / "runs" / "claims"
 
@@ -78,6 +87,22 @@ def with_position(model: SegFormer) -> SegFormer:
             stage.patch_embedding, Position(dim, side)
         )
     return without_mixing(model)
+
+
+def without_zeros(model: SegFormer) -> SegFormer:
+    """Pad by repeating the border: no zeros say where a picture ends."""
+    for module in model.encoder.modules():
+        if isinstance(module, nn.Conv2d) and any(module.padding):
+            module.padding_mode = "replicate"
+    return model
+
+
+def without_overlap() -> SegFormer:
+    """Patches that tile the map: as large as their stride, no padding."""
+    model = SegFormer(replace(SMALL, patch_sizes=SMALL.strides))
+    for stage in model.encoder.stages:
+        stage.patch_embedding.proj.padding = (0, 0)
+    return model
 
 
 class Residual(nn.Module):
@@ -153,82 +178,100 @@ def last_stage() -> nn.Module:
     return Network(model.encoder, SMALL.dims, slice(3, 4))
 
 
-def conv_net(used: slice = slice(0, 4)) -> Callable[[], nn.Module]:
-    def build() -> nn.Module:
-        encoder = ConvEncoder()
-        encoder.apply(init_weights_of_convolutions)
-        return Network(encoder, (16, 32, 64, 128), used)
-
-    return build
+def conv_net() -> nn.Module:
+    encoder = ConvEncoder()
+    encoder.apply(init_weights_of_convolutions)
+    return Network(encoder, (16, 32, 64, 128), slice(0, 4))
 
 
 def init_weights_of_convolutions(module: nn.Module) -> None:
     """As in residual networks, which scale by the fan-out and have no bias."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    else:
-        init_weights(module)
 
 
 # name: how the network is built. The letters are those of the chapter.
 ARMS: dict[str, Callable[[], nn.Module]] = {
     "base": segformer(),
-    # (a) Table 1c: position from Mix-FFN, from a code, from nothing
-    "positional code": lambda: with_position(SegFormer(SMALL)),
-    "no position": lambda: without_mixing(SegFormer(SMALL)),
+    # (a) Table 1c: a code in place of the convolution in Mix-FFN, neither of
+    # them, and the convolution without the zeros at the border
+    "plain FFN and code": lambda: with_position(SegFormer(SMALL)),
+    "plain FFN": lambda: without_mixing(SegFormer(SMALL)),
+    "no zero padding": lambda: without_zeros(SegFormer(SMALL)),
     # (b) Table 1b: the width of the decoder
     "decoder 16": segformer(decoder_dim=16),
     "decoder 256": segformer(decoder_dim=256),
     # (c) Table 1d: the decoder needs a transformer's last stage
     "last stage alone": last_stage,
-    "conv encoder": conv_net(),
-    "conv encoder, last stage alone": conv_net(slice(3, 4)),
+    "conv encoder": conv_net,
     # (d) the parts of the encoder
-    "no overlap": segformer(patch_sizes=(4, 2, 2, 2)),
+    "no overlap": without_overlap,
     "no reduction": segformer(reduction_ratios=(1, 1, 1, 1)),
     "twice the reduction": segformer(reduction_ratios=(16, 8, 4, 2)),
     "expansion 8 8 4 4": segformer(expansion_ratios=(8, 8, 4, 4)),
-    # (f) more scenes: the same steps on 2000 instead of 160
-    "2000 scenes": segformer(),
+    # (f) the same steps on the first 40 of the 160 scenes, and on 640, of
+    # which 480 are drawn for this
+    "40 scenes": segformer(),
+    "640 scenes": segformer(),
 }
-POSITION = ("base", "positional code", "no position")
-ROBUST = ("base", "conv encoder")
+# Does it depend on the length of the run? Some with three times the steps.
+LONGER = ("base", "conv encoder")
+ARMS |= {f"{arm}, longer": ARMS[arm] for arm in LONGER}
 
 
-def noise(image: Tensor) -> Tensor:
+def is_longer(arm: str) -> bool:
+    return arm.endswith(", longer")
+
+
+POSITION = ("base", "plain FFN and code", "plain FFN", "no zero padding")
+CONV = ("base", "conv encoder")  # for robustness and receptive fields
+
+
+def noise(image: Tensor, deviation: float) -> Tensor:
+    """Add normal noise, the same to each picture, on the scale 0..255."""
     generator = torch.Generator().manual_seed(0)
-    added = torch.randn(image.shape, generator=generator) * 25
+    added = torch.randn(image.shape, generator=generator) * deviation
     return (image + added).round().clamp(0, 255).to(torch.uint8)
 
 
-def blur(image: Tensor) -> Tensor:
+def blur(image: Tensor, deviation: int) -> Tensor:
     from torchvision.transforms.v2.functional import gaussian_blur
 
-    return gaussian_blur(image, [9, 9], [1.5, 1.5])
+    side = 6 * deviation + 1
+    return gaussian_blur(image, [side, side], [deviation, deviation])
 
 
-def dark(image: Tensor) -> Tensor:
-    return (image * 0.5).round().to(torch.uint8)
+def dark(image: Tensor, factor: float) -> Tensor:
+    return (image * factor).round().to(torch.uint8)
 
 
-def jpeg(image: Tensor) -> Tensor:
+def jpeg(image: Tensor, quality: int) -> Tensor:
     picture = Image.fromarray(rearrange(image, "c h w -> h w c").numpy())
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=10)
+    picture.save(file, "JPEG", quality=quality)
     pixels = bytearray(Image.open(file).convert("RGB").tobytes())
     again = torch.frombuffer(pixels, dtype=torch.uint8)
     _, h, w = image.shape
     return rearrange(again, "(h w c) -> c h w", h=h, w=w)
 
 
-CORRUPTIONS = {"noise": noise, "blur": blur, "dark": dark, "jpeg": jpeg}
+# each with three strengths, the weakest first
+CORRUPTIONS: dict[str, tuple[Callable, tuple[float, ...]]] = {
+    "noise": (noise, (10, 25, 50)),
+    "blur": (blur, (1, 2, 4)),
+    "dark": (dark, (0.75, 0.5, 0.25)),
+    "jpeg": (jpeg, (30, 10, 5)),
+}
 
 
 class Changed:
-    """A data set whose pictures go through a function."""
+    """A data set whose pictures are corrupted with some strength."""
 
-    def __init__(self, dataset: LabelledImages, change: Callable):
+    def __init__(
+        self, dataset: LabelledImages, change: Callable, strength: float
+    ):
         self.dataset, self.change = dataset, change
+        self.strength = strength
         self.classes = dataset.classes
 
     def __len__(self) -> int:
@@ -236,11 +279,46 @@ class Changed:
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, labels = self.dataset[index]
-        return self.change(image), labels
+        return self.change(image, self.strength), labels
+
+
+def half_side(field: Tensor, rows: int) -> float:
+    """Side in pixels of the square that holds half of a receptive field.
+
+    The field is square, h h, that of the middle position of `rows` x `rows`;
+    the square lies around the middle of the pixels of this position.
+    """
+    side = len(field)
+    middle = (rows // 2 + 0.5) * side / rows
+    away = (torch.arange(side) + 0.5 - middle).abs()
+    away = torch.maximum(away[:, None], away).flatten()
+    order = away.argsort()
+    inside = field.flatten()[order].cumsum(0)
+    first = int((inside < inside[-1] / 2).sum())
+    return 2 * float(away[order[first]]) + 1  # to the edges of the pixels
+
+
+def field_sides(model: nn.Module, pictures: Sequence[Tensor]) -> list[float]:
+    """`half_side` of the receptive field of the four maps and the logits.
+
+    The fields are those of `segformer_tutorial.see.receptive_fields`, for
+    any network with an encoder and a decoder. Pictures `c h h`.
+    """
+    signs = torch.Generator().manual_seed(0)
+    squares = []
+    with evaluation_mode(model):
+        for picture in pictures:
+            x, size = network_input(model, picture, None)
+            at = [side // 2 for side in size]
+            squares.append(squared_gradients(model, x, at, size, signs))
+    fields = [torch.stack(x).mean(0).sqrt() for x in zip(*squares, strict=True)]
+    rows = [len(fields[0]) // stride for stride in (4, 8, 16, 32, 4)]
+    return [half_side(*pair) for pair in zip(fields, rows, strict=True)]
 
 
 def measures(arm: str, model: nn.Module) -> dict[str, float]:
     """mIoU on val and test; for some arms at other sizes, or corrupted."""
+    arm = arm.removesuffix(", longer")
     folder = data_folder() / "scenes"
     scenes = {split: read_folder(folder, split) for split in ("val", "test")}
     short = min(scenes["val"][0][0].shape[1:])
@@ -254,29 +332,76 @@ def measures(arm: str, model: nn.Module) -> dict[str, float]:
         for factor in (0.5, 1.5):
             side = int(factor * short)
             found[f"val, {factor} x"] = miou(scenes["val"], short_side=side)
-    if arm in ROBUST:
-        for name, change in CORRUPTIONS.items():
-            found[f"val, {name}"] = miou(Changed(scenes["val"], change))
+    if arm in CONV:
+        for name, (change, strengths) in CORRUPTIONS.items():
+            for strength in strengths:
+                changed = Changed(scenes["val"], change, strength)
+                found[f"val, {name} {strength}"] = miou(changed)
+        middle = slice(64, 64 + short)
+        pictures = [scenes["val"][i][0][:, :, middle] for i in range(8)]
+        names = [*(f"stage {i}" for i in range(1, 5)), "logits"]
+        sides = field_sides(model, pictures)
+        for name, side in zip(names, sides, strict=True):
+            found[f"half of the field, {name}"] = side
     return found
 
 
-def more_scenes() -> Path:
-    """Draw 2000 scenes for training, once; those for val are the book's."""
-    folder = FOLDER / "scenes"
+class Kept(Augmented):
+    """Crops that are made once, for all arms of a seed that learn from them.
+
+    A crop follows from the seed, the epoch and the scene, so that nothing but
+    the time is another.
+    """
+
+    crops: ClassVar[dict] = {}
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        name = (self.seed, *key)
+        if name not in self.crops:
+            if self.crops and next(iter(self.crops))[0] != self.seed:
+                self.crops.clear()
+            self.crops[name] = super().__getitem__(key)
+        return self.crops[name]
+
+
+def few_scenes(root: Path, number: int) -> Path:
+    """A folder with the first scenes for training, and all for validation."""
+    scenes = data_folder() / "scenes"
+    shutil.copy(scenes / "classes.txt", root)
+    for split in ("train", "val"):
+        pairs = read_folder(scenes, split).pairs
+        for pair in pairs[:number] if split == "train" else pairs:
+            for kind, path in zip(("images", "labels"), pair, strict=True):
+                folder = root / kind / split
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, folder)
+    return root
+
+
+def many_scenes(number: int) -> Path:
+    """Draw scenes for training, once; the first are those of the book."""
+    folder = FOLDER / f"{number}-scenes"
     if not folder.exists():
         sys.path.insert(0, str(data_folder()))
         from draw_scenes import draw_all
 
-        draw_all(folder, {"train": 2000, "val": 40, "test": 40})
+        draw_all(folder, {"train": number, "val": 40, "test": 0})
     return folder
 
 
 def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
     """Train one arm with one seed and return its rows of the table."""
-    with tempfile.TemporaryDirectory() as output:
+    started = time.process_time()
+    steps *= 3 if is_longer(arm) else 1
+    with tempfile.TemporaryDirectory() as folder:
+        data, crops = "", Kept
+        if arm.startswith("40 scenes"):
+            data, crops = str(few_scenes(Path(folder), 40)), Augmented
+        elif arm.startswith("640 scenes"):
+            data, crops = str(many_scenes(640)), Augmented
         config = TrainConfig(
-            data=str(more_scenes()) if arm == "2000 scenes" else "",
-            output=output,
+            data=data,
+            output=f"{folder}/run",
             steps=steps,
             batch_size=BATCH,
             crop_size=CROP,
@@ -290,21 +415,34 @@ def run(arm: str, seed: int, *, steps: int = STEPS) -> list[dict]:
         )
         torch.manual_seed(seed_of("weights", seed))
         model = ARMS[arm]()
-        train(config, model=model, progress=False)
+        with mock.patch("segformer_tutorial.train.samples.Augmented", crops):
+            train(config, model=model, progress=False)
     parameters = sum(p.numel() for p in model.parameters())
+    found = measures(arm, model)
+    found["CPU seconds"] = time.process_time() - started
     return [
-        dict(zip(COLUMNS, (arm, seed, parameters, name, value), strict=True))
-        for name, value in measures(arm, model).items()
+        dict(zip(COLUMNS, (arm, seed, steps, parameters, *pair), strict=True))
+        for pair in found.items()
     ]
 
 
 def collect(folder: Path, table: Path) -> None:
-    """Gather the finished runs, in the order of the arms."""
+    """Gather the seeds that all arms of one length have, arm by arm."""
     rows = [
         row
         for path in folder.glob("*.json")
         for row in json.loads(path.read_text(encoding="utf-8"))
     ]
+    runs = {(row["arm"], row["seed"]) for row in rows}
+    whole = {
+        longer: {
+            s
+            for _, s in runs
+            if all((arm, s) in runs for arm in ARMS if is_longer(arm) == longer)
+        }
+        for longer in (False, True)
+    }
+    rows = [x for x in rows if x["seed"] in whole[is_longer(x["arm"])]]
     arms = list(ARMS)
     rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"]))
     file = io.StringIO()

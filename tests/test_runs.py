@@ -17,9 +17,12 @@ pytest.importorskip("accelerate")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import ablations
+import claims
 import finetune
 import train_beside
 from segformer_tutorial.data import data_folder, read_folder
+from segformer_tutorial.data.batches import Augmented
+from segformer_tutorial.data.transforms import train_transform
 from segformer_tutorial.evaluate import evaluate
 from segformer_tutorial.train import TrainConfig, model_config, parse, train
 from segformer_tutorial.weights import load_model
@@ -160,6 +163,150 @@ def test_recorded_finetuning_has_every_run():
         for seed in range(3)
         for step in range(40, 201, 40)
     ]
+
+
+def of_arm(arm: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return claims.ARMS[arm]().eval()
+
+
+@pytest.mark.parametrize("arm", claims.ARMS)
+def test_arms_are_networks_of_like_form(arm):
+    model = of_arm(arm)
+    with torch.no_grad():
+        maps = model.encoder(torch.zeros(1, 3, 64, 128))
+        logits = model(torch.zeros(1, 3, 64, 128))
+    sides = [tuple(x.shape[2:]) for x in maps]
+    assert sides == [(16, 32), (8, 16), (4, 8), (2, 4)]
+    assert logits.shape == (1, 12, 16, 32)
+
+
+def test_arms_of_position_begin_with_the_weights_of_base():
+    base = of_arm("base").state_dict()
+    for arm in ("plain FFN", "plain FFN and code", "no zero padding"):
+        found = {
+            name.replace("patch_embedding.0.", "patch_embedding."): x
+            for name, x in of_arm(arm).state_dict().items()
+        }
+        codes = {name: x for name, x in found.items() if name not in base}
+        assert len(codes) == (4 if arm == "plain FFN and code" else 0)
+        assert all(name.endswith("patch_embedding.1.code") for name in codes)
+        gone = [name for name in base if name not in found]
+        assert all("dwconv" in name for name in gone)
+        assert len(gone) == (0 if arm == "no zero padding" else 16)
+        for name in found.keys() - codes.keys():
+            assert torch.equal(found[name], base[name])
+
+
+def test_without_zeros_a_blank_picture_has_no_border():
+    blank = torch.ones(1, 3, 128, 128)
+
+    def differ(arm: str) -> bool:
+        with torch.no_grad():
+            x = of_arm(arm)(blank)[0]
+        return (x - x[:, 16:17, 16:17]).abs().max() > 1e-3 * x.abs().max()
+
+    assert not differ("no zero padding")
+    assert differ("base") and differ("plain FFN and code")
+
+
+def test_without_overlap_a_pixel_belongs_to_one_patch():
+    embed = of_arm("no overlap").encoder.stages[0].patch_embedding
+    before, after = torch.zeros(2, 1, 3, 32, 32)
+    after[..., 8:12, 20:24] = 1
+    with torch.no_grad():
+        changed = (embed(after) != embed(before)).any(-1)[0]
+    assert changed.nonzero().tolist() == [[2, 5]]
+
+
+def test_the_conv_net_is_about_as_large():
+    sizes = {
+        arm: sum(p.numel() for p in of_arm(arm).parameters())
+        for arm in claims.CONV
+    }
+    assert sizes["conv encoder"] == pytest.approx(sizes["base"], rel=0.05)
+
+
+def test_kept_crops_are_those_of_training():
+    scenes = read_folder(data_folder() / "scenes", "train")
+    make = train_transform(32)
+    kept, plain = (
+        claims.Kept(scenes, make, seed=3),
+        Augmented(scenes, make, seed=3),
+    )
+    for key in ((0, 5), (1, 5), (0, 5)):
+        for a, b in zip(kept[key], plain[key], strict=True):
+            assert torch.equal(a, b)
+    other = claims.Kept(scenes, make, seed=4)[0, 5]
+    assert not torch.equal(other[0], plain[0, 5][0])
+
+
+def test_corruptions_grow():
+    picture, _ = read_folder(data_folder() / "scenes", "val")[0]
+    for change, strengths in claims.CORRUPTIONS.values():
+        found = [change(picture, strength) for strength in strengths]
+        far = [(x.float() - picture).abs().mean().item() for x in found]
+        assert 0 < far[0] < far[1] < far[2]
+        assert all(x.shape == picture.shape for x in found)
+
+
+def test_half_of_a_field_is_a_square_around_its_position():
+    field = torch.zeros(256, 256)
+    field[128:132, 128:132] = 1  # all of the middle position of stage 1
+    assert claims.half_side(field, 64) == 4
+    field = torch.zeros(256, 256)
+    field[144 - 50 : 144 + 50, 144 - 50 : 144 + 50] = 1  # stage 4
+    assert claims.half_side(field, 8) == pytest.approx(100 / 2**0.5, abs=2)
+
+
+def test_few_scenes_are_the_first(tmp_path):
+    claims.few_scenes(tmp_path, 3)
+    scenes = data_folder() / "scenes"
+    for split, number in (("train", 3), ("val", 40)):
+        names, old = (
+            [image.name for image, _ in read_folder(root, split).pairs]
+            for root in (tmp_path, scenes)
+        )
+        assert names == old[:number]
+
+
+def test_recorded_claims_have_every_arm_seed_and_measure():
+    with open(RUNS / "claims.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    seeds = {
+        kind: sorted({int(row["seed"]) for row in rows if row["arm"] == kind})
+        for kind in ("base", "base, longer")
+    }
+    assert seeds["base"] == list(range(5)) and len(seeds["base, longer"]) > 1
+    wanted = {}
+    for arm in claims.ARMS:
+        names, kind = ["val", "test"], arm.removesuffix(", longer")
+        if kind in claims.POSITION:
+            names += ["val, windows of the crop", "val, 0.5 x", "val, 1.5 x"]
+        if kind in claims.CONV:
+            names += [
+                f"val, {name} {strength}"
+                for name, (_, strengths) in claims.CORRUPTIONS.items()
+                for strength in strengths
+            ]
+            fields = (*(f"stage {i}" for i in range(1, 5)), "logits")
+            names += [f"half of the field, {name}" for name in fields]
+        wanted[arm] = [*names, "CPU seconds"]
+    assert [(x["arm"], int(x["seed"]), x["measure"]) for x in rows] == [
+        (arm, seed, name)
+        for arm, names in wanted.items()
+        for seed in seeds["base, longer" if claims.is_longer(arm) else "base"]
+        for name in names
+    ]
+    for row in rows:
+        model = claims.ARMS[row["arm"]]
+        longer = 3 if claims.is_longer(row["arm"]) else 1
+        assert int(row["steps"]) == claims.STEPS * longer
+        if row["measure"] == "val":
+            parameters = sum(p.numel() for p in model().parameters())
+            assert int(row["parameters"]) == parameters
+        if row["measure"].startswith(("val", "test")):
+            assert 0 < float(row["value"]) < 1
 
 
 def test_readme_has_the_recorded_table():
