@@ -169,7 +169,7 @@ def smallest_side(config: SegFormerConfig) -> int:
 
 
 def check_images(images: Tensor, in_channels: int, min_side: int) -> None:
-    """Raise ValueError unless images are b in_channels h w, large enough."""
+    """Raise ValueError unless images are `b in_channels h w`, large."""
     if images.ndim != 4 or images.shape[1] != in_channels:
         raise ValueError(
             f"images must be b c h w with c = {in_channels}, "

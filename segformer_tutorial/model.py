@@ -39,7 +39,10 @@ class SegFormer(nn.Module):
 
     @classmethod
     def from_preset(cls, name: str, **changes) -> "SegFormer":
-        """Build B0 to B5; `changes` replace fields of `SegFormerConfig`."""
+        """Build B0 to B5; `changes` replace fields of `SegFormerConfig`.
+
+        Raises ValueError for a name that is not one of "b0" to "b5".
+        """
         if name not in PRESETS:
             raise ValueError(
                 f"preset must be one of {', '.join(PRESETS)}, got {name!r}"

@@ -327,9 +327,9 @@ class TestErrors:
     def test_torch_that_is_too_old(
         self, weights, tmp_path, monkeypatch, capsys
     ):
-        monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
+        monkeypatch.setattr(torch, "__version__", "2.10.0+cpu")
         assert run("--weights", weights, "--out", tmp_path / "x.onnx") == 1
-        assert "torch 2.10 is needed, got 2.9.1" in capsys.readouterr().err
+        assert "torch 2.11 is needed, got 2.10.0" in capsys.readouterr().err
 
 
 class TestVerify:

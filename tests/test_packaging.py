@@ -129,6 +129,15 @@ def test_commands_of_an_environment(name, tmp_path):
     assert files and all((ROOT / file).exists() for file in files)
 
 
+def test_the_weekly_run_tries_every_environment():
+    file = ROOT / ".github" / "workflows" / "weekly.yml"
+    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
+    tried = jobs["environments"]["strategy"]["matrix"]["include"]
+    assert {x["name"]: x["python"] for x in tried} == {
+        name: e.python for name, e in environments.ENVIRONMENTS.items()
+    }
+
+
 def test_another_python_can_be_named():
     make, *_ = environments.commands("train", "/usr/bin/python3.12")
     assert "/usr/bin/python3.12" in make and "3.10" not in make

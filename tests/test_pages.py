@@ -17,6 +17,9 @@ import finish  # noqa: E402
 import icons  # noqa: E402
 import measures  # noqa: E402
 import pdf  # noqa: E402
+import strips  # noqa: E402
+from diagrams.drawing import ACCENT  # noqa: E402
+from diagrams.model_map import TODAY  # noqa: E402
 
 WHITE, BLACK, BLUE = (255, 255, 255), (0, 0, 0), (0, 114, 178)
 
@@ -36,7 +39,8 @@ def test_pictures_have_sizes_and_all_but_the_first_load_late(tmp_path):
     png(tmp_path / "b.png", (120, 80), dpi=180)
     svg = '<svg width="30" height="20" viewBox="0 0 3 2"></svg>'
     (tmp_path / "c.svg").write_text(svg)
-    soup = article('<img src="a.png"><img src="b.png"><img src="c.svg">')
+    fixed = '<img src="b.png" style="width: 60px; height: 40px;">'
+    soup = article(f'<img src="a.png">{fixed}<img src="c.svg">')
     finish.sizes(soup, tmp_path / "page.html")
     found = soup.find_all("img")
     assert [(i["width"], i["height"]) for i in found] == [
@@ -45,6 +49,7 @@ def test_pictures_have_sizes_and_all_but_the_first_load_late(tmp_path):
         (30, 20),
     ]
     assert [i.get("loading") for i in found] == [None, "lazy", "lazy"]
+    assert not soup.select("img[style]")  # it would be stretched on a phone
 
 
 def test_each_picture_has_a_twin_for_dark_mode(tmp_path):
@@ -258,3 +263,48 @@ def test_a_bright_sky_belongs_to_its_photo():
     found = dark.plot(pixels)
     assert (found[40:160, 50:250] == photo).all()
     assert (found[0, 0] == dark.PAPER).all()
+
+
+def test_an_overview_with_a_part_in_colour_becomes_a_strip(tmp_path):
+    (tmp_path / "_images").mkdir()
+    whole = '<img alt="all of it" src="_images/map_attention.svg">'
+    plain = '<p><img alt="all grey" src="_images/map.svg"></p>'
+    soup = article(f"<p>{whole}</p>{plain}<p>Beside words {whole}</p>")
+    strips.strips(soup, tmp_path / "page.html")
+    (fold,) = soup.select("details")
+    assert "open" not in fold.attrs
+    assert [image["alt"] for image in fold.select("p > img")] == ["all of it"]
+    small = fold.summary.img
+    assert strips.SHORT["map_attention"] in small["alt"]
+    assert "The efficient self-attention" in fold.summary.get_text()
+    text = (tmp_path / small["src"]).read_text(encoding="utf-8")
+    assert text.count(f'fill="{ACCENT}"') == 4  # one in each stage
+    assert len(soup.select("article > p > img")) == 2
+
+
+@pytest.mark.parametrize("name", sorted(set(TODAY) - {"map"}))
+def test_a_strip_colours_what_its_diagram_does(name):
+    text = strips.model_strip(name).svg()
+    parts = {"ends": 2, "patch_embedding": 4, "attention": 4, "mix_ffn": 4}
+    parts |= {"norm": 4, "maps": 4, "unify": 4, "fuse": 2}
+    today = TODAY[name][1]
+    lit = sum(count for part, count in parts.items() if part in today)
+    assert text.count(f'fill="{ACCENT}"') == lit
+
+
+def test_the_opening_shows_its_picture_before_the_code():
+    def cell(name: str, output: str = "") -> str:
+        shown = f"<div class='cell_output'>{output}</div>" if output else ""
+        return f"<div class='cell' id='{name}'><pre></pre>{shown}</div>"
+
+    cells = cell("imports") + cell("draw", "<img>")
+    soup = article(f"<section><h1></h1><p></p>{cells}</section>")
+    finish.picture_first(soup)
+    order = [tag.get("id", "") for tag in soup.select("p ~ div")]
+    assert order == ["", "imports", "draw"]
+    assert soup.select_one("p + .cell > .cell_output > img")
+    later = f"<section><h1></h1>{cell('a', '1')}<section><h2></h2>{cells}"
+    soup = article(later)
+    before = str(soup)
+    finish.picture_first(soup)
+    assert str(soup) == before

@@ -2,6 +2,7 @@
 
     python tools/environments.py model    the oldest torch, the model's tests
     python tools/environments.py train    the oldest of all that training needs
+    python tools/environments.py export   the oldest of all that an export needs
     python tools/environments.py colab    Colab's versions, the notebooks too
     python tools/environments.py newest   the newest there are
 
@@ -33,12 +34,14 @@ MODEL_TESTS = (
     "tests/test_patch_embedding.py",
     "tests/test_standalone.py",
 )
+EXPORT_TESTS = ("tests/test_export.py", "tests/test_export_command.py")
 BOOK_TESTS = (
     "tests/test_book.py",
     "tests/test_contents.py",
     "tests/test_figures.py",
     "tests/test_packaging.py",
     "tests/test_pages.py",
+    "tests/test_reference.py",
     "tests/test_tools.py",
 )
 WITHOUT_BOOK = tuple(f"--ignore={file}" for file in BOOK_TESTS)
@@ -64,6 +67,11 @@ ENVIRONMENTS = {
         "3.10",
         (*OLDEST, "--editable=.[train]", "pytest>=8", "setuptools>=77"),
         (WITHOUT_BOOK,),
+    ),
+    "export": Environment(  # its tests compare with `predict`, on pictures
+        "3.10",
+        (*OLDEST, "--editable=.[train,export]", "pytest>=8"),
+        (EXPORT_TESTS,),
     ),
     "colab": Environment(
         "3.13",

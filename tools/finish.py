@@ -20,6 +20,7 @@ import cards
 import dark
 import notebooks
 from icons import Icons
+from strips import strips
 
 BOOK_DPI = 90  # of a picture that is shown pixel by pixel
 CARD_WIDTH = 560  # pixels, twice the width of a card
@@ -98,6 +99,7 @@ def sizes(soup, page: Path) -> None:
             continue
         width, height = size(file)
         image["width"], image["height"] = round(width), round(height)
+        image.attrs.pop("style", None)  # it would not shrink with the page
         if image in article[1:]:
             image["loading"] = "lazy"
         image["decoding"] = "async"
@@ -150,6 +152,28 @@ def variants(soup, page: Path) -> None:
         twin["class"] = [*kept, "only-dark"]
         twin["loading"] = "lazy"
         image.insert_after(twin)
+
+
+def picture_first(soup) -> None:
+    """Show the picture of a chapter's opening before the code that draws it."""
+    picture = soup.select_one(
+        ".bd-article > section > .cell > .cell_output img"
+    )
+    if picture is None:
+        return
+    output = picture.find_parent(class_="cell_output")
+    cell = output.parent
+    first = cell
+    while True:
+        before = first.find_previous_sibling()
+        if before is None or "cell" not in before.get("class", []):
+            break
+        if before.select_one(".cell_output"):
+            break
+        first = before
+    shown = soup.new_tag("div", attrs={"class": "cell"})
+    first.insert_before(shown)
+    shown.append(output.extract())
 
 
 def lean(soup) -> None:
@@ -320,6 +344,8 @@ def finish(app, exception) -> None:
         path = html / name
         if chapter := known.get(name.removesuffix(".html")):
             cards.opening(soup, chapter, last)
+        picture_first(soup)
+        strips(soup, path)
         sizes(soup, path)
         variants(soup, path)
         icons.draw(soup)

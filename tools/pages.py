@@ -4,10 +4,11 @@
 
 On every page, in light and in dark mode: no fault of accessibility (axe), no
 error in the console, no request to another host, nothing that scrolls
-sideways, a weight within bounds, and little that moves while a slow line loads
-it. Live figures compute what the package does (live.py). --sample looks at four
-pages, and at the live figures. What tools/pages.txt lists has to be
-installed; CHROMIUM names the program where it is not found by itself.
+sideways, no picture that is stretched, a weight within bounds, and little that
+moves while a slow line loads it. Live figures compute what the package does
+(live.py). --sample looks at four pages, and at the live figures. What
+tools/pages.txt lists has to be installed; CHROMIUM names the program where it
+is not found by itself.
 """
 
 import argparse
@@ -57,6 +58,12 @@ EXAMINE = """async (rules) => {
   return found.violations.map((v) => v.id + ": " + v.nodes.length +
     " times, such as " + v.nodes[0].target.join(" "));
 }"""
+STRETCHED = """() => [...document.querySelectorAll("article img")]
+  .filter((i) => i.complete && i.offsetWidth > 40 &&
+    getComputedStyle(i).objectFit === "fill" &&
+    Math.abs(i.offsetWidth / i.offsetHeight * i.naturalHeight /
+      i.naturalWidth - 1) > 0.03)
+  .map((i) => "stretched: " + i.getAttribute("src"))"""
 WIDE = """() => {
   const root = document.documentElement;
   return root.scrollWidth - root.clientWidth;
@@ -143,6 +150,7 @@ def faults(page: Page, base: str, name: str) -> Iterator[str]:
     most = MODEL_BYTES.get(name, CHAPTER_BYTES if chapter else TEXT_BYTES)
     if sum(weights) > most:
         found.append(f"weighs {sum(weights):,} bytes, over {most:,}")
+    found += page.evaluate(STRETCHED)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found += [f"axe: {rule}" for rule in page.evaluate(EXAMINE, RULES)]
     yield from dict.fromkeys(found)

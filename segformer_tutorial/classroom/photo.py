@@ -12,7 +12,8 @@ def sample_photo(size: int | None = None) -> Tensor:
     """The book's photo, cut to a square: float `3 size size` in 0..1.
 
     Without a size it is 512. The photo is the portrait of Grace Hopper that
-    matplotlib ships: US Navy, in the public domain.
+    matplotlib ships: US Navy, in the public domain. Raises ValueError for a
+    size below 1.
     """
     if size is not None and size < 1:
         raise ValueError(f"size must be at least 1, got {size}")

@@ -78,12 +78,15 @@ def show_images(
     images: tensors `3 h w` or `1 h w` or arrays `h w 3`, floats in 0..1 or
     uint8; or `h w` of any numbers, drawn in the colours of `cmap` from `vmin`
     to `vmax` (each image's own range where they are None).
-    titles: one for each image. rows: a name for each row, at its left; the
-    titles are then one for each column.
+    titles: one for each image. columns: at most 4 by default.
+    rows: a name for each row, at its left; the titles are then one for each
+    column.
     width: of the figure in inches; without it 2.6 for each column, at most
-    6.5. In a notebook, `plt.show()` shows the figure.
-    Raises ValueError for another shape, values out of range, or another
-    number of names than of what they name.
+    6.5.
+
+    In a notebook, `plt.show()` shows the figure. Raises ValueError for another
+    shape, values out of range, or another number of names than of what they
+    name.
     """
     pictures = [as_picture(image) for image in images]
     if not pictures:
@@ -149,8 +152,10 @@ def legend(
     """Say which colour is which class, below a figure or inside its axis.
 
     classes: the names of classes 0, 1, ...; or a name for some numbers alone,
-    among which 255 is void. A figure becomes higher, so that its images keep
-    their size. Raises ValueError for a class without a colour.
+    among which 255 is void. palette: `k 3`, a colour in 0..255 for each class.
+
+    A figure becomes higher, so that its images keep their size. Raises
+    ValueError for a class without a colour.
     """
     names = dict(
         classes if isinstance(classes, Mapping) else enumerate(classes)

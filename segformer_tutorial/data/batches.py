@@ -86,7 +86,7 @@ class Augmented(Dataset):
 
 
 def seed_of(*parts: str | int) -> int:
-    """A seed of 63 bits for what the parts name."""
+    """Derive a seed of 63 bits from words and numbers, the same each time."""
     text = " ".join(map(str, parts)).encode()
     digest = hashlib.blake2b(text, digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

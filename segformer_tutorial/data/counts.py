@@ -13,9 +13,9 @@ from .images import VOID
 class ClassCounts:
     """The pixels of each class in the label files of a split.
 
-    classes and pixels have one entry for each class, void is the number of
-    pixels that do not count, `files` of `total` label files were read.
-    `hint` says how the files may be meant, where they look like another kind.
+    classes: their names. pixels: how many each class has. void: how many do
+    not count. files, total: `files` of the `total` label files were read.
+    hint: how the files may be meant, where they look like another kind.
     """
 
     classes: tuple[str, ...]
@@ -55,7 +55,8 @@ def class_counts(dataset: LabelledImages, *, at_most: int = 500) -> ClassCounts:
     """Count the pixels of each class in a split.
 
     Of more than `at_most` label files as many are read, evenly spread. Raises
-    DataError for a file that cannot be read.
+    DataError for a file that cannot be read, and ValueError for an `at_most`
+    below 1.
     """
     if at_most < 1:
         raise ValueError(f"at_most must be at least 1, got {at_most}")

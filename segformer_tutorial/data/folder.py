@@ -30,11 +30,12 @@ def read_folder(
 ) -> LabelledImages:
     """The book's layout: one folder of pictures and one of labels a split.
 
-    root/images/<split>/NAME.jpg (or .png, .tif, .npy, ...),
-    root/labels/<split>/NAME.png with a class index for each pixel and 255 for
-    void, root/classes.txt as in `read_classes`. `labels` names another way to
-    read label files, as in `LabelReader`. Raises DataError that names what is
-    missing.
+    - `root/images/<split>/NAME.jpg` (or .png, .tif, .npy, ...): the pictures
+    - `root/labels/<split>/NAME.png`: a class index for each pixel, 255 for void
+    - `root/classes.txt`: the names of the classes, as in `read_classes`
+
+    `labels` names another way to read label files, as in `LabelReader`.
+    Raises DataError that names what is missing.
     """
     root = Path(root)
     path = root / "classes.txt"
@@ -57,6 +58,12 @@ def read_folder(
 
 
 class ClassNames(NamedTuple):
+    """What classes.txt says.
+
+    classes: their names. palette: red, green and blue of each in label files,
+    or None. void_colours: those of pixels that do not count.
+    """
+
     classes: tuple[str, ...]
     palette: tuple[Colour, ...] | None
     void_colours: tuple[Colour, ...]

@@ -13,9 +13,9 @@ def read_voc(
 ) -> LabelledImages:
     """Pascal VOC 2012 as torchvision unpacks it: train, val or trainval.
 
-    `labels` names another way to read label files, as in `LabelReader`;
-    empty, they are read as this set has them. The same holds for the readers
-    below.
+    `labels` names another way to read label files, as in `LabelReader`; by
+    default they are read as this data set has them. `channels` of the
+    pictures are read. Raises DataError.
     """
     from torchvision.datasets import VOCSegmentation
 
@@ -50,6 +50,7 @@ def read_pet(
 
     `split` is train (the set's trainval), val or test (both its test). The
     files number animal 1, background 2 and the line between them 3: void.
+    `labels` and `channels` are as in `read_voc`. Raises DataError.
     """
     from torchvision.datasets import OxfordIIITPet
 
@@ -71,7 +72,11 @@ def read_pet(
 def read_cityscapes(
     root: str | os.PathLike, split: str, *, labels: str = "", channels: int = 3
 ) -> LabelledImages:
-    """Cityscapes, fine labels: 19 classes out of the 34 in the files."""
+    """Cityscapes, fine labels: 19 classes out of the 34 in the files.
+
+    `split` is train, val or test. `labels` and `channels` are as in
+    `read_voc`. Raises DataError.
+    """
     from torchvision.datasets import Cityscapes
 
     data = _torchvision(Cityscapes, root, split=split, target_type="semantic")
@@ -101,6 +106,8 @@ def read_ade20k(
     """ADE20K as in the scene parsing challenge: 150 classes.
 
     The files number the classes from 1, and 0 is void: all shift by one.
+    `split` is train or val. `labels` and `channels` are as in `read_voc`.
+    Raises DataError.
     """
     folder = Path(root)
     if not (folder / "annotations").is_dir():

@@ -35,8 +35,8 @@ def default_statistics(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation where none are given, for each channel.
 
-    Three channels get ImageNet's; others the middle of 0..255, and a standard
-    deviation about as large as ImageNet's.
+    On the scale 0..255. Three channels get ImageNet's; others the middle,
+    127.5, and a standard deviation about as large as ImageNet's, 57.5.
     """
     if channels == 3:
         return MEAN, STD

@@ -39,7 +39,8 @@ def train_transform(
     and void. `augment` names which of "scale", "flip" and "colour" to do.
     `mean` and `std` are on the scale 0..255, one number for each channel, and
     ImageNet's by default; pictures with other than three channels have no
-    saturation and hue to change. Takes tv_tensors, `Image` and `Mask`.
+    saturation and hue to change. Takes `tv_tensors`, an `Image` and a `Mask`.
+    Raises ValueError for another augmentation.
     Source: the official configs for ADE20K and Cityscapes. Three things are
     different: a picture that shrinks is smoothed first, labels are resized by
     the centres of their pixels, and brightness is multiplied and not added.
@@ -234,9 +235,10 @@ class BrightnessContrast(v2.Transform):
 
 
 class Normalize(v2.Normalize):
-    """torchvision's, with mean and std on the scale 0..255, and checked.
+    """Normalise as torchvision does, but with numbers on the scale 0..255.
 
-    Broadcasting would take one mean for every channel.
+    mean, std: one number for each channel, which is checked: broadcasting
+    would take a single one for all of them. Pictures are floats in 0..1.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]):

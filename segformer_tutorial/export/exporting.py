@@ -16,10 +16,10 @@ ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
+    """The file that `export` wrote.
 
     bytes: the size of the file. error: the largest difference of a logit from
-    PyTorch's, in units of the largest logit; see `verify`.
+    PyTorch's on the pictures that were tried, in units of the largest logit.
     """
 
     path: Path
@@ -51,7 +51,7 @@ def export(
     `torch.export.load`. labels: the graph takes the best class of each pixel,
     at the size of the picture, instead of returning logits. precision:
     "float32", "float16" or, in ONNX, "int8". opset: the version of ONNX's
-    operators.
+    operators. overwrite: replace an existing file.
 
     The file takes uint8 pictures `b c h w` of any number and size, and has a
     description in its metadata. It is compared with PyTorch on two sizes and

@@ -20,8 +20,8 @@ Run = Callable[[Tensor], Tensor]
 
 def check_packages(format: str) -> None:
     """Raise ImportError, before the work, for what is missing or too old."""
-    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10):
-        raise ImportError(f"torch 2.10 is needed, got {torch.__version__}")
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 11):
+        raise ImportError(f"torch 2.11 is needed, got {torch.__version__}")
     if format == "onnx":
         for name in ("onnx", "onnxruntime", "onnxscript"):
             importlib.import_module(name)

@@ -33,14 +33,16 @@ def attention_maps(
     """How the token of one pixel divides its attention, in every stage.
 
     Returns a tensor `blocks heads y x` per stage, float32 on the CPU: the
-    weights of the y x keys, which cover the picture row by row and add up to
+    weights of the `y x` keys, which cover the picture row by row and add up to
     1 in each head. With the usual strides and ratios a key stands for 32 x 32
     pixels of the network's input, in every stage.
 
-    at: row and column of the pixel in the picture. picture, short_side: as in
-    `predict`; the picture is a single one. The model is in evaluation mode
-    during the call, and nothing of it is changed. Raises TypeError for a model
-    that is no SegFormer and ValueError for a pixel outside the picture.
+    picture, short_side: as in `predict`; the picture is a single one. at: row
+    and column of the pixel in the picture.
+
+    The model is in evaluation mode during the call, and nothing of it is
+    changed. Raises TypeError for a model that is no SegFormer and ValueError
+    for a pixel outside the picture.
     """
     net = segformer_of(model)
     x, size = network_input(net, picture, short_side)

@@ -22,8 +22,10 @@ def feature_colors(
     nothing. A batch of pictures `b c h w` gives `b 3 h' w'`, with colours
     that can be compared among its pictures.
 
-    picture, short_side: as in `predict`. The model is in evaluation mode
-    during the call. Raises TypeError for a model that is no SegFormer.
+    picture, short_side: as in `predict`.
+
+    The model is in evaluation mode during the call. Raises TypeError for a
+    model that is no SegFormer.
     """
     net = segformer_of(model)
     x, _ = network_input(net, picture, short_side)

@@ -23,7 +23,9 @@ def cross_entropy(
 ) -> Tensor:
     """Cross-entropy, the mean over all pixels weighted by their classes.
 
-    As in torch, the sum is divided by the sum of the weights.
+    Of logits `b k h' w'` and labels `b h w`, in 0..k-1 or 255, where a pixel is
+    void and not counted. class_weights has a number for each class. As in
+    torch, the sum is divided by the sum of the weights.
     """
     return _mean(_per_pixel(logits, labels), labels, class_weights)
 
@@ -37,7 +39,8 @@ def focal_loss(
 ) -> Tensor:
     """Cross-entropy in which pixels that are already right count less.
 
-    A pixel whose class has the probability p is weighted by (1 - p)^gamma.
+    A pixel whose class has the probability p is weighted by `(1 - p)**gamma`;
+    shapes and `class_weights` are as in `cross_entropy`.
     Source: arXiv 1708.02002, with a softmax over the classes where the paper
     has a sigmoid for each, and `class_weights` for its alpha.
     """
@@ -52,8 +55,8 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
     Dice is twice the overlap of the probabilities with the labels' pixels,
     divided by the sum of the two areas. Every class counts alike, however
-    few pixels it has. Source: arXiv 1606.04797, whose squares in the
-    denominator are left out, as is usual.
+    few pixels it has. Shapes are as in `cross_entropy`. Source: arXiv
+    1606.04797, whose squares in the denominator are left out, as is usual.
     """
     logits = _resized(logits, labels)
     counted = labels != VOID
@@ -71,7 +74,7 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def cross_entropy_and_dice(logits: Tensor, labels: Tensor) -> Tensor:
-    """The sum of the two."""
+    """The sum of `cross_entropy` and `dice_loss`, shapes as in `dice_loss`."""
     logits = _resized(logits, labels)
     return cross_entropy(logits, labels) + dice_loss(logits, labels)
 

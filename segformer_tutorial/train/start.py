@@ -70,11 +70,11 @@ def build_model(config: TrainConfig, classes: Sequence[str]) -> SegFormer:
 def build_loss(
     config: TrainConfig, dataset: LabelledImages
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of a run: `(logits, labels) -> ()`, see `losses`.
+    """The loss of a run: `(logits, labels) -> ()`.
 
-    The weights that `class_weights` "balanced" stands for are counted on the
-    data set, which reads all of it once. Raises TrainError for another number
-    of weights than classes.
+    Its shapes are those of `cross_entropy`. The weights that `class_weights`
+    "balanced" stands for are counted on the data set, which reads all of it
+    once. Raises TrainError for another number of weights than classes.
     """
     weights, classes = config.class_weights, dataset.classes
     if weights == "balanced":

@@ -32,7 +32,7 @@ def load_weights(
 
     source: a state dict, a file (.safetensors, .pth, .pt, .bin, .ckpt), the
     folder of a run or of transformers, or a hub's `owner/name`, there at
-    `revision`, in any of `layouts.LAYOUTS`. What lies here goes before a hub's
+    `revision`, in any of `LAYOUTS`. What lies here goes before a hub's
     name. A source without a decoder fills the encoder alone; a MixTransformer
     takes only the encoder of a source. Where a file holds averaged weights
     (EMA) and plain ones, the averaged are taken.

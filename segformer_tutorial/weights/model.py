@@ -29,7 +29,7 @@ def load_model(
     source: a file that `save_weights` wrote; the folder of a run, of which
     best.safetensors is taken, or else last.safetensors; a folder of
     transformers (config.json, preprocessor_config.json and the weights, also
-    in several files); a file of weights in any of `layouts.LAYOUTS`; or a
+    in several files); a file of weights in any of `LAYOUTS`; or a
     hub's `owner/name`, there at `revision`. A file or a folder that lies here
     under such a name is taken.
 
@@ -39,8 +39,8 @@ def load_model(
     normalisation and the size of pictures; such a model has
     `layer_norm_eps=1e-5`, with which transformers computes, so the logits are
     the same. Of other weights the shapes give the config, as in
-    `config_from_weights`, and those for ADE20K and Cityscapes have the task of
-    `data.published`.
+    `config_from_weights`, and those for ADE20K and Cityscapes have the classes
+    and the palette of these data sets.
 
     Raises WeightsError for what cannot be read or does not fit its config, for
     an encoder without a decoder and for a field that no SegFormer here can

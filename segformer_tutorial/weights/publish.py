@@ -46,6 +46,7 @@ def save_for_transformers(
     preprocessor_config.json, for `SegformerForSemanticSegmentation` and
     `AutoImageProcessor`. It must not exist, or be empty, and it appears whole
     or not at all. `load_model` reads it too.
+
     task: what the model was trained for, by default `task_of(model)`; without
     one the classes are LABEL_0, LABEL_1, ..., and pictures keep their size and
     are normalised as ImageNet's.

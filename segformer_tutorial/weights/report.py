@@ -14,9 +14,9 @@ class WeightsReport:
     loaded: how many of the model's tensors were filled. kept: those that stay
     as they were, because the source has nothing for them. dropped: those of
     the source that the model does not need, with the reason. part: the keys
-    under which the source holds the tensors, joined by dots; other_parts lead
-    to further weights that were not taken. revision (a commit) and license are
-    a hub's, None where they are not known.
+    under which the source holds the tensors, joined by dots. other_parts: the
+    keys of further weights, which were not taken. revision, license: the
+    commit and the licence of a hub's weights, None where they are not known.
     """
 
     source: str

@@ -17,6 +17,7 @@ ENCODER = ("patch_embedding", *BLOCK, "norm", "maps")
 DECODER = ("unify", "fuse", "decoder")
 TODAY = {
     "map": ("", ()),
+    "map_ends": ("the image and the labels, the two ends", ("ends",)),
     "map_patch_embedding": (
         "the four overlap patch embeddings, one at the head of each stage",
         ("patch_embedding",),
@@ -113,6 +114,8 @@ def model_map(name: str) -> Drawing:
         return "start accent" if on(part) else "start"
 
     d.rect(10, decoder_y, 468, 184, **frame("decoder"))
+    if on("ends"):
+        d.rect(wire_x - 23, 3, 46, 46, fill=ACCENT, stroke=ACCENT_INK)
     scene(d, wire_x - 20, 6, 40, labels=False)
     d.text(112, 24, "image", "start bold")
     words = f"b c h w = b {B0.in_channels} {IMAGE} {IMAGE}"
@@ -182,6 +185,8 @@ def model_map(name: str) -> Drawing:
     d.text(312, y + 32, f"b {B0.num_classes} {large}", shape)
     d.box(150, y + 40, 188, 30, "resize, then argmax", fill=PALE)
     d.down(244, y + 70, y + 88)
+    if on("ends"):
+        d.rect(221, y + 85, 46, 46, fill=ACCENT, stroke=ACCENT_INK)
     scene(d, 224, y + 88, 40, labels=True)
     d.text(276, y + 105, "labels", "start bold")
     d.text(276, y + 124, f"b {IMAGE} {IMAGE}", shape)
