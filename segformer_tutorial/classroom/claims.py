@@ -87,8 +87,9 @@ def forest(
     for y, values in zip(rows, differences.values(), strict=True):
         wide = interval(values, comparisons=comparisons)
         sure = wide[0] > 0 or wide[1] < 0
-        axis.plot(wide, [y, y], color="C0", lw=1)
-        axis.plot(interval(values), [y, y], color="C0", lw=4, alpha=0.55)
+        line = {"color": "C0", "solid_capstyle": "butt"}  # no longer than it is
+        axis.plot(wide, [y, y], lw=1, **line)
+        axis.plot(interval(values), [y, y], lw=4, alpha=0.55, **line)
         axis.plot(values, np.full(len(values), y + 0.27), ".", color="0.55")
         axis.plot(
             np.mean(values),
