@@ -320,7 +320,9 @@ def test_modes(folder, outcome):
     for mode, change in MODES.items():
         changed = change(image)
         name = mode.replace(";", "-")
-        changed.save(folder / f"{name}.tif")
+        # Pillow 11 writes such a TIFF, but does not read it again.
+        ending = "jpg" if mode == "YCbCr" else "tif"
+        changed.save(folder / f"{name}.{ending}")
         if mode in ("P", "L"):
             changed.save(folder / f"{name}-clear.png", transparency=0)
     labelled, skipped = outcome()
