@@ -87,9 +87,12 @@ def forest(
     for y, values in zip(rows, differences.values(), strict=True):
         wide = interval(values, comparisons=comparisons)
         sure = wide[0] > 0 or wide[1] < 0
-        line = {"color": "C0", "solid_capstyle": "butt"}  # no longer than it is
-        axis.plot(wide, [y, y], lw=1, **line)
-        axis.plot(interval(values), [y, y], lw=4, alpha=0.55, **line)
+        for ends, style in (
+            (wide, {"lw": 1}),
+            (interval(values), {"lw": 4, "alpha": 0.55}),
+        ):  # butt: a line is no longer than its interval
+            (line,) = axis.plot(ends, [y, y], color="C0", **style)
+            line.set_solid_capstyle("butt")
         axis.plot(values, np.full(len(values), y + 0.27), ".", color="0.55")
         axis.plot(
             np.mean(values),
