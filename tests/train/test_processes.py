@@ -30,14 +30,15 @@ def config(config):
     )
 
 
-def warnings_are_errors():
-    warnings.simplefilter("error")
+def strides_are_errors():
+    """Old libraries warn of other things, which are no faults here."""
+    warnings.filterwarnings("error", "Grad strides do not match")
 
 
 def test_two_processes(config):
     """Three pictures of val are shared out, and all are counted once. DDP
     does not warn of gradients with other strides than it expects."""
-    assert run_in_two(config, prepare=warnings_are_errors) == [0, 0]
+    assert run_in_two(config, prepare=strides_are_errors) == [0, 0]
     model = load_model(f"{config.output}/last.safetensors")
     alone = evaluate(model, read_folder(config.data, "val"))
     assert float(runs.rows(config)[-1]["val_miou"]) == alone.mean_iou
