@@ -190,6 +190,8 @@ def lean(soup) -> None:
             tag["defer"] = ""
     for again in soup.select("meta[name=viewport]")[1:]:
         again.decompose()
+    for button in soup.select(".search-button-field"):
+        del button["aria-label"]  # its name is all that stands on it
 
 
 def mode(soup) -> None:
