@@ -5,13 +5,13 @@
     python benchmarks/claims.py --collect         # only gather what there is
 
 Each run trains a network of about 0.9 million parameters from scratch on the
-drawn scenes, 160 steps of 8 crops of 128 pixels, half a minute on one core of
-a CPU; the arms "..., longer" have three times the steps. Seeds are paired:
-seed k means the same crops in the same order for every arm that learns from
-the same scenes. A finished run is a file in runs/claims, so that a set of
-runs that was killed goes on where it was, and several processes can share it
-with different --seeds. (Drawing 640 scenes for one of the arms takes a quarter
-of an hour, once.) The seeds that all arms of one length have go to
+drawn scenes, 160 steps of 8 crops of 128 pixels, which takes 25 to 80 seconds
+on one core of a CPU; the arms "..., longer" have three times the steps. Seeds
+are paired: seed k means the same crops in the same order for every arm that
+learns from the same scenes. A finished run is a file in runs/claims, so that a
+set of runs that was killed goes on where it was, and several processes can
+share it with different --seeds. (Drawing the scenes for the arm with 640 takes
+about 25 minutes, once.) The seeds that all arms of one length have go to
 data/runs/claims.csv.
 """
 
