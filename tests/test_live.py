@@ -87,3 +87,9 @@ def test_the_photo_behind_a_figure_is_the_book_s():
     photo = sample_photo(side).permute(1, 2, 0).numpy()
     assert np.abs(pixels - photo).mean() < 0.03
     assert np.abs(pixels[::-1] - photo).mean() > 0.1
+
+
+def test_the_stages_have_the_colours_of_the_figures():
+    plots = pytest.importorskip("segformer_tutorial.classroom.plots")
+    script = (live.STATIC / "live-pyramid.js").read_text()
+    assert re.findall(r"#[0-9a-f]{6}", script) == list(plots.STAGES)

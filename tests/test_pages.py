@@ -14,11 +14,12 @@ pytest.importorskip("scipy")
 import cards  # noqa: E402
 import dark  # noqa: E402
 import finish  # noqa: E402
+import hues  # noqa: E402
 import icons  # noqa: E402
 import measures  # noqa: E402
 import pdf  # noqa: E402
 import strips  # noqa: E402
-from diagrams.drawing import ACCENT  # noqa: E402
+from diagrams.drawing import ACCENT, KEY, QUERY, VALUE  # noqa: E402
 from diagrams.model_map import TODAY  # noqa: E402
 
 WHITE, BLACK, BLUE = (255, 255, 255), (0, 0, 0), (0, 114, 178)
@@ -308,3 +309,29 @@ def test_the_opening_shows_its_picture_before_the_code():
     before = str(soup)
     finish.picture_first(soup)
     assert str(soup) == before
+
+
+def test_queries_keys_and_values_have_one_colour_in_text_and_figures():
+    soup = article(
+        "<p><strong>query</strong> <strong>keys</strong> key <code>v</code>"
+        "<math><mi>K</mi><mi>k</mi><msup><mi>Q</mi><mo>T</mo></msup>"
+        "<msub><mi>W</mi><mi>v</mi></msub><msub><mi>C</mi><mi>k</mi></msub>"
+        "</math></p><pre><code>q</code></pre>"
+    )
+    plain = str(soup)
+    hues.hues(soup, "09_all_mlp_decoder")
+    assert str(soup) == plain
+    hues.hues(soup, "04_self_attention")
+    marked = {
+        part: [tag.get_text() for tag in soup.select(f".hue-{part}")]
+        for part in ("query", "key", "value")
+    }
+    assert marked == {
+        "query": ["query", "Q"],
+        "key": ["K"],
+        "value": ["v", "Wv"],
+    }
+    css = (notebooks.ROOT / "book/_static/custom.css").read_text()
+    light = css.partition("--query")[2].partition("}")[0]
+    for hue in (QUERY, KEY, VALUE):
+        assert hue.fill in light

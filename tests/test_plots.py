@@ -1,6 +1,7 @@
 """Pictures that say what they were given, in one style."""
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
-from eyes import cielab  # noqa: E402
+from eyes import EYES, cielab  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 
 from segformer_tutorial.classroom import plots as plot  # noqa: E402
@@ -159,3 +160,16 @@ def test_legend_of_one_axis():
 def test_legend_names_a_class_without_a_colour():
     with pytest.raises(ValueError, match=r"0\.\.11 or 255.*got 12"):
         plot.legend(plt.figure(), {12: "boat"})
+
+
+def test_stages_differ_for_all_eyes_and_grow_darker():
+    colors = [np.array(to_rgb(c)) * 255 for c in plot.STAGES]
+    for eyes in EYES:
+        seen = cielab(np.array(colors), eyes)
+        for a, b in combinations(seen, 2):
+            assert np.linalg.norm(a - b) > 15, eyes
+        assert (np.diff(seen[:, 0]) < 0).all(), eyes
+    for paper in ((255, 255, 255), (18, 18, 18)):  # light and dark mode
+        ground = cielab([paper], "normal")
+        for lab in cielab(np.array(colors), "normal"):
+            assert np.linalg.norm(lab - ground) > 35

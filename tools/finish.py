@@ -19,11 +19,13 @@ from PIL import Image
 import cards
 import dark
 import notebooks
+from hues import hues
 from icons import Icons
 from strips import strips
 
 BOOK_DPI = 90  # of a picture that is shown pixel by pixel
 CARD_WIDTH = 560  # pixels, twice the width of a card
+INDEX = "genindex.html"  # the name that Sphinx gives it
 KEPT = 16  # letters of code that stay on one line
 FOLDS = {"source": "code", "content": "cell"}
 
@@ -190,6 +192,8 @@ def lean(soup) -> None:
             tag["defer"] = ""
     for again in soup.select("meta[name=viewport]")[1:]:
         again.decompose()
+    for twice in soup.select("#jb-print-docs-body"):
+        twice.decompose()  # a heading and a contents list for paper
     for button in soup.select(".search-button-field"):
         del button["aria-label"]  # its name is all that stands on it
 
@@ -200,6 +204,36 @@ def mode(soup) -> None:
     for script in soup.head.find_all("script", src=False):
         if "dataset.mode" in script.get_text():
             script.string = MODE
+
+
+def menu(soup) -> None:
+    """Let the menu open without a script, and name the index in it.
+
+    The theme's button is a link to the menu. Its script stops the link and
+    opens a dialog; without it the style sheet shows what the link leads to.
+    """
+    for button in soup.select("button.primary-toggle"):
+        button.name = "a"
+        button["href"] = "#pst-primary-sidebar"
+        button["aria-label"] = "Menu"
+    bar = soup.select_one("#pst-primary-sidebar")
+    if bar is None:
+        return
+    close = soup.new_tag("a", attrs={"href": "#", "class": "menu-close"})
+    close.string = "Close the menu"
+    without = soup.new_tag("noscript")
+    without.append(close)
+    bar.insert(0, without)
+    for last in bar.select("nav ul.nav > li.toctree-l1:last-child"):
+        root = soup.html.get("data-content_root", "./")
+        line = soup.new_tag("li", attrs={"class": "toctree-l1"})
+        link = soup.new_tag(
+            "a",
+            attrs={"class": "reference internal", "href": f"{root}{INDEX}"},
+        )
+        link.string = "The index"
+        line.append(link)
+        last.insert_after(line)
 
 
 def folds(soup) -> None:
@@ -331,7 +365,8 @@ def finish(app, exception) -> None:
     icons = Icons(html / "_static" / "scripts" / "fontawesome.js")
     names = [f"{name}.html" for name in sorted(app.env.found_docs)]
     names = [name for name in names if (html / name).exists()]
-    pages = {name: soup_of(html / name) for name in [*names, "search.html"]}
+    made = [INDEX, "search.html"]
+    pages = {name: soup_of(html / name) for name in [*names, *made]}
     pictures, shown = {}, {}
     for name, soup in pages.items():
         for image in soup.select(".bd-article img[src$='.png']"):
@@ -346,7 +381,9 @@ def finish(app, exception) -> None:
         path = html / name
         if chapter := known.get(name.removesuffix(".html")):
             cards.opening(soup, chapter, last)
+        menu(soup)
         picture_first(soup)
+        hues(soup, path.stem)
         strips(soup, path)
         sizes(soup, path)
         variants(soup, path)
@@ -358,7 +395,7 @@ def finish(app, exception) -> None:
         mode(soup)
         address = base if name == root else base + name
         picture = shown.get(name, shown.get(root))
-        if name != "search.html":
+        if name not in made:
             head(soup, address=address, picture=picture)
         path.write_text(str(soup), encoding="utf-8", newline="\n")
     front = pages[root]

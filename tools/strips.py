@@ -9,12 +9,14 @@ from diagrams.drawing import (
     ACCENT_INK,
     ACCENT_PALE,
     GREY,
+    INK,
     LINE,
     PALE,
     SIDES,
     Drawing,
 )
 from diagrams.model_map import TODAY, scene
+from segformer_tutorial.classroom.plots import STAGES
 
 WIDTH, HEIGHT = 582, 94
 SHORT = {  # what a page says below the line
@@ -33,7 +35,7 @@ def alt(name: str) -> str:
     """Say in words what the strip of a diagram shows."""
     return (
         "The model in one line: the image, four stages, the all-MLP decoder, "
-        f"the labels. In colour: {SHORT[name]}."
+        f"the labels. Highlighted: {SHORT[name]}."
     )
 
 
@@ -44,11 +46,11 @@ def model_strip(name: str) -> Drawing:
     top, high = 28, 46
     middle, bus = top + high / 2, top + high + 12
 
-    def look(part: str, ground: str = GREY) -> dict:
+    def look(part: str) -> dict:
         """How a part looks."""
         if part in today:
             return {"fill": ACCENT, "stroke": ACCENT_INK}
-        return {"fill": ground, "stroke": LINE}
+        return {"fill": GREY, "stroke": LINE}
 
     def frame(part: str) -> dict:
         """How the frame around a part looks."""
@@ -80,7 +82,9 @@ def model_strip(name: str) -> Drawing:
         d.line((x + 74, middle), (x + 74, bus), arrow=False)
         d.area(
             *(left, middle - size / 2, size, size),
-            **look("maps", "#adb5bd"),
+            STAGES[i],
+            stroke=ACCENT if "maps" in today else INK,
+            width=3 if "maps" in today else 1,
         )
         d.across(x + 61, left, middle, arrow=False)
         if i < 3:

@@ -6,6 +6,7 @@
     B4: [3, 8, 27, 3], B5: [3, 6, 40, 3],
   };
   const MODELS = Object.keys(BLOCKS);
+  const STAGES = ["#f0962e", "#e0605e", "#c0399f", "#6a3fc9"];
   const PHOTO = new URL("photo.jpg", document.currentScript.src);
 
   liveFigure("pyramid", {
@@ -73,9 +74,10 @@
           ${one.tokens} × ${one.channels}</text><text x="${216 + length}"
           y="${y + 17}">${one.numbers.toLocaleString("en")}</text></g><rect
           x="212" y="${y + 6}" width="${length}" height="14"
-          fill="${chosen ? "#d55e00" : "#0072b2"}"/>`;
+          fill="${STAGES[i]}" stroke="currentColor"
+          stroke-width="${chosen ? 2 : 0}"/>`;
       });
-      parts += `<path d="${box(cell)}" fill="#d55e00" stroke="white"
+      parts += `<path d="${box(cell)}" fill="${STAGES[stage - 1]}" stroke="white"
         stroke-width="0.5"/>`;
       return {width: 384, height: 200, parts};
     },

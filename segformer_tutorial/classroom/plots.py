@@ -13,6 +13,8 @@ from ..predict.colors import PALETTE, Palette, as_picture, colorize
 
 # Lines need more contrast on white than areas do: yellow is left out.
 LINES = PALETTE[[4, 5, 2, 0, 6, 1]]
+# The four stages have one colour each in the whole book, darker with depth.
+STAGES = ("#f0962e", "#e0605e", "#c0399f", "#6a3fc9")
 ROW_NAME = 0.3  # inches that a name takes at the left of a row
 
 

@@ -7,26 +7,29 @@ from einops import reduce
 from segformer_tutorial.classroom.photo import sample_photo
 
 from .drawing import (
-    ACCENT,
-    ACCENT_INK,
-    ACCENT_PALE,
     B0,
     GREY,
+    INK,
+    KEY,
+    MUTED,
     PALE,
+    QUERY,
     SIDES,
+    VALUE,
     Drawing,
+    Hue,
     sides,
 )
 
-QUERY = (1, 0, 2, 0)
+ASKED = (1, 0, 2, 0)
 KEYS = ((0, 1, 0, 1), (2, 0, 0, 1), (0, 1, 2, 0))
 VALUES = (10, 20, 30)
 
 
 def attention_by_hand() -> Drawing:
     """One query, three keys: scores, softmax, weighted mean."""
-    root = sqrt(len(QUERY))
-    scores = [sum(a * b for a, b in zip(QUERY, k, strict=True)) for k in KEYS]
+    root = sqrt(len(ASKED))
+    scores = [sum(a * b for a, b in zip(ASKED, k, strict=True)) for k in KEYS]
     scaled = [s / root for s in scores]
     powers = [exp(s) for s in scaled]
     total = sum(powers)
@@ -39,7 +42,7 @@ def attention_by_hand() -> Drawing:
         490,
         424,
         "Attention by hand: one query, three keys, three values",
-        f"The query {' '.join(map(str, QUERY))} meets three keys. The scores "
+        f"The query {' '.join(map(str, ASKED))} meets three keys. The scores "
         f"are {scores[0]}, {scores[1]} and {scores[2]}; divided by the root "
         "of 4 they are 0, 1 and 2; their exponentials are "
         + ", ".join(f"{p:.2f}" for p in powers)
@@ -49,17 +52,17 @@ def attention_by_hand() -> Drawing:
     )
     xs = (200, 304, 408)
     d.text(16, 30, "query", "start bold")
-    numbers(d, 84, 14, QUERY, fill=ACCENT_PALE, stroke=ACCENT_INK)
+    numbers(d, 84, 14, ASKED, QUERY)
     d.line((182, 26), (xs[-1], 26), (xs[-1], 76))
     for x in xs[:-1]:
         d.down(x, 26, 76)
     d.text(16, 95, "keys", "start bold")
     for x, key in zip(xs, KEYS, strict=True):
-        numbers(d, x - 48, 78, key)
+        numbers(d, x - 48, 78, key, KEY)
         d.down(x, 102, 124)
     rows = (
         ("score", "dot product", [f"{s:g}" for s in scores]),
-        ("scaled", f"score / √{len(QUERY)}", [f"{s:g}" for s in scaled]),
+        ("scaled", f"score / √{len(ASKED)}", [f"{s:g}" for s in scaled]),
         ("exponential", f"sum {total:.2f}", [f"{p:.2f}" for p in powers]),
         ("weight", f"share of {total:.2f}", rounded),
     )
@@ -71,25 +74,25 @@ def attention_by_hand() -> Drawing:
             d.text(x, y + 6, number, "mono", size=16)
     for x, weight in zip(xs, weights, strict=True):
         d.cell(x - 40, 282, 80, 12)
-        d.area(x - 40, 282, 80 * weight, 12, ACCENT)
+        d.area(x - 40, 282, 80 * weight, 12, MUTED)
         d.down(x, 298, 318)
     d.text(16, 337, "values", "start bold")
     for x, value, weight in zip(xs, VALUES, rounded, strict=True):
-        d.cell(x - 20, 320, 40, 24, str(value))
+        d.cell(x - 20, 320, 40, 24, str(value), **VALUE.ground)
         d.text(x, 366, f"{weight} · {value}", "small muted")
     for x in xs[:-1]:
         d.text(x + 52, 366, "+", "small muted")
     d.text(16, 406, "mean", "start bold")
     d.down(xs[1], 372, 386)
-    d.rect(xs[1] - 34, 386, 68, 28, fill=ACCENT, stroke=ACCENT_INK)
-    d.text(xs[1], 405, f"{mean:.2f}", "mono white", size=16)
+    d.rect(xs[1] - 34, 386, 68, 28, **VALUE.ground, width=2.5)
+    d.text(xs[1], 405, f"{mean:.2f}", "mono", size=16)
     return d
 
 
-def numbers(d: Drawing, x: float, y: float, row: tuple, **options) -> None:
+def numbers(d: Drawing, x: float, y: float, row: tuple, hue: Hue) -> None:
     """A list of numbers in a row of cells, 24 px each."""
     for i, number in enumerate(row):
-        d.cell(x + 24 * i, y, 24, 24, str(number), **options)
+        d.cell(x + 24 * i, y, 24, 24, str(number), **hue.ground)
 
 
 def queries_keys_values() -> Drawing:
@@ -113,10 +116,10 @@ def queries_keys_values() -> Drawing:
     shape = "mono small muted"
     tall, wide, at = 104, 26, 78  # lists of tokens; the highlighted row
 
-    def tokens(x: float, y: float, on: bool = True) -> None:
-        d.rect(x - wide / 2, y, wide, tall, fill=PALE, radius=0)
-        if on:
-            d.area(x - wide / 2, y + at, wide, 5, ACCENT)
+    def tokens(x: float, y: float, ground: dict, mark: str = "") -> None:
+        d.rect(x - wide / 2, y, wide, tall, **ground, radius=0)
+        if mark:
+            d.area(x - wide / 2, y + at, wide, 5, mark)
 
     left, middle, right = 80, 232, 384
     mosaic(d, 14, 40, tall)
@@ -126,35 +129,36 @@ def queries_keys_values() -> Drawing:
     d.text(168, 82, "patch", "small muted")
     d.text(168, 112, "embedding", "small muted")
     d.text(middle, 30, "tokens", "bold")
-    tokens(middle, 40)
+    tokens(middle, 40, {"fill": PALE}, INK)
     d.text(middle + 23, 96, f"N c = {n} {dim}", f"start {shape}")
     d.down(middle, 144, 172, arrow=False)
     d.across(left, right, 172, arrow=False)
     rows = (
-        (left, "W_q", "queries Q"),
-        (middle, "W_k", "keys K"),
-        (right, "W_v", "values V"),
+        (left, "W_q", "queries Q", QUERY),
+        (middle, "W_k", "keys K", KEY),
+        (right, "W_v", "values V", VALUE),
     )
-    for x, weights, name in rows:
+    for x, weights, name, hue in rows:
         d.down(x, 172, 194)
-        d.box(x - 62, 194, 124, 44, weights, f"{dim} × {dim}", on=True)
+        lines = weights, f"{dim} × {dim}"
+        d.box(x - 62, 194, 124, 44, *lines, **hue.ground)
         d.down(x, 238, 260)
-        tokens(x, 262, on=weights == "W_q")
-        d.text(x + 22, 290, name, "start bold")
+        tokens(x, 262, hue.ground, hue.stroke if hue is QUERY else "")
+        d.text(x + 22, 290, name, "start bold", fill=hue.ink)
         d.text(x + 22, 310, f"{n} {dim}", f"start {shape}")
     top, size = 424, 130
     table = (left + middle) / 2 - size / 2
     d.line((left, 366), (left, 396), (table + 30, 396), (table + 30, top))
     d.line((middle, 366), (middle, 396), (table + 100, 396), (table + 100, top))
     d.rect(table, top, size, size, fill=PALE, radius=0)
-    d.area(table, top + size * at / tall, size, 5, ACCENT)
+    d.area(table, top + size * at / tall, size, 5, INK)
     d.text(table + size / 2, top + 36, "weights", "bold")
     d.text(table + size / 2, top + 58, "softmax of", "small muted")
     d.text(table + size / 2, top + 77, "Q Kᵀ / √d", "mono small muted")
     d.text(table + size / 2, top + size + 22, f"{n} {n}", shape)
     d.across(table + size, right - 15, top + 64)
     d.down(right, 366, top + 8)
-    tokens(right, top + 10)
+    tokens(right, top + 10, VALUE.ground, VALUE.stroke)
     d.text((table + size + right) / 2, top + 54, "· V", "mono small muted")
     d.text(right, top + size + 22, f"results, {n} {dim}", shape)
     return d
@@ -191,7 +195,7 @@ def table_to_scale() -> Drawing:
     )
     left, right, top = 100, 416, 62
     d.text(left + size / 2, 26, "every token is a key", "bold")
-    d.text(left + size / 2, 48, f"{n:,} keys", "small muted")
+    d.text(left + size / 2, 48, f"{n:,} keys", "small", fill=KEY.ink)
     d.rect(left, top, size, size, fill=GREY, radius=0)
     d.lines(
         left + size / 2,
@@ -200,11 +204,12 @@ def table_to_scale() -> Drawing:
         "scores",
         style="",
     )
-    d.text(left - 12, top + size / 2, f"{n:,}", "end small muted")
-    d.text(left - 12, top + size / 2 + 18, "queries", "end small muted")
+    for line, words in enumerate((f"{n:,}", "queries")):
+        y = top + size / 2 + 18 * line
+        d.text(left - 12, y, words, "end small", fill=QUERY.ink)
     d.text(right, 26, f"{ratio} × {ratio} merged", "bold")
-    d.text(right, 48, f"{keys} keys", "small muted")
-    d.area(right - narrow / 2, top, narrow, size, ACCENT)
+    d.text(right, 48, f"{keys} keys", "small", fill=KEY.ink)
+    d.area(right - narrow / 2, top, narrow, size, INK)
     for x, name in ((left + size / 2, "N × N"), (right, "N × N/R")):
         d.text(x, top + size + 24, name, "mono")
     d.text(right, top + size + 44, f"{n * keys / 1e6:.1f} million scores")
@@ -227,8 +232,8 @@ def efficient_attention() -> Drawing:
     )
     left, middle, right, wide = 116, 234, 352, 190
 
-    def box(x: float, y: float, height: float, words: str, on=False) -> None:
-        d.box(x - wide / 2, y, wide, height, words, on=on)
+    def box(x: float, y: float, height: float, words: str, **options) -> None:
+        d.box(x - wide / 2, y, wide, height, words, **options)
 
     shape = "mono small muted"
     d.text(244, 24, "b h w c", "mono muted")
@@ -238,19 +243,22 @@ def efficient_attention() -> Drawing:
     d.down(right, 50, 90)
     d.rect(right - 112, 66, 224, 148, fill=PALE, dash="5 4", radius=8)
     d.text(right - 102, 84, "if r > 1", "start muted")
-    box(right, 92, 36, "Conv2d, r × r, stride r", on=True)
+    box(right, 92, 36, "Conv2d, r × r, stride r")
     d.down(right, 128, 146)
-    box(right, 146, 34, "LayerNorm", on=True)
+    box(right, 146, 34, "LayerNorm")
     d.down(right, 180, 246)
     d.text(right - 8, 204, "b h/r w/r c", f"end {shape}")
-    box(left, 246, 34, "Linear q")
-    box(right, 246, 34, "Linear kv")
-    d.down(left, 280, 352)
-    d.text(left + 8, 306, "queries", "start bold")
+    box(left, 246, 34, "Linear q", **QUERY.ground)
+    d.area(right - wide / 2, 246, wide / 2, 34, KEY.fill)
+    d.area(right, 246, wide / 2, 34, VALUE.fill)
+    box(right, 246, 34, "Linear kv", fill="none", radius=0)
+    d.down(left, 280, 352, stroke=QUERY.stroke)
+    d.text(left + 8, 306, "queries", "start bold", fill=QUERY.ink)
     d.text(left + 8, 326, "b n (h w) d", f"start {shape}")
-    for x in (right - 80, right - 68):
-        d.down(x, 280, 352)
-    d.text(right - 58, 306, "keys, values", "start bold")
+    for x, hue in ((right - 80, KEY), (right - 68, VALUE)):
+        d.down(x, 280, 352, stroke=hue.stroke)
+    d.text(right - 58, 306, "keys", "start bold", fill=KEY.ink)
+    d.text(right - 14, 306, "values", "start bold", fill=VALUE.ink)
     d.text(right - 58, 326, "b n (h/r w/r) d", f"start {shape}")
     d.box(left - wide / 2, 352, right - left + wide, 44,
           "scaled dot-product attention")  # fmt: skip

@@ -1,5 +1,7 @@
 """Diagrams on the all-MLP decoder."""
 
+from segformer_tutorial.classroom.plots import STAGES
+
 from .drawing import (
     ACCENT,
     ACCENT_PALE,
@@ -91,6 +93,7 @@ def decoder_fold() -> Drawing:
         for _, i, x in stages:
             words = f"{B0.dims[i]} {SIDES[i]} {SIDES[i]}"
             d.text(x + w / 2, top + 27, words, "mono small")
+            d.area(x, top + 32, w, 4, STAGES[i])
 
     def resized(top: float, x: float, i: int, bottom: float) -> None:
         """An arrow down, with the factor beside it."""
@@ -114,6 +117,7 @@ def decoder_fold() -> Drawing:
         d.box(x, 77, w, 32, f"Linear → {c}")
         resized(109, x, i, 147)
         d.box(left + k * part, 148, part, 32, f"stage {i + 1}", radius=0)
+        d.area(left + k * part, 176, part, 4, STAGES[i])
     d.down(middle, 180, 220)
     shape(204, n * c)
     d.text(left, 204, "concatenated", "start muted")

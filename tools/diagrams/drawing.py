@@ -2,6 +2,7 @@
 
 from html import escape
 from math import sqrt
+from typing import NamedTuple
 
 from segformer_tutorial.config import PRESETS
 
@@ -17,6 +18,26 @@ INK, MUTED, LINE = "#212529", "#495057", "#868e96"
 GREY, PALE, WHITE = "#eceef0", "#f8f9fa", "#ffffff"
 ACCENT, ACCENT_PALE, ACCENT_INK = "#0072b2", "#d9ebf7", "#00507d"
 RULE = "#ced4da"  # the lines of a grid
+
+
+class Hue(NamedTuple):
+    """One colour in three strengths: an area, its border, words."""
+
+    fill: str
+    stroke: str
+    ink: str
+
+    @property
+    def ground(self) -> dict[str, str]:
+        """How an area of this colour looks."""
+        return {"fill": self.fill, "stroke": self.stroke}
+
+
+# What attention is made of has one colour each, here and in the text.
+QUERY = Hue("#d9ebf7", "#0072b2", "#00507d")
+KEY = Hue("#cfebe1", "#009e73", "#00664b")
+VALUE = Hue("#f8f3c4", "#b5a100", "#665b00")
+
 
 STYLES = {
     "start": {"anchor": "start"},

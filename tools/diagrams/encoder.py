@@ -1,11 +1,12 @@
 """Diagrams on the encoder."""
 
+from segformer_tutorial.classroom.plots import STAGES
+
 from .drawing import (
-    ACCENT,
-    ACCENT_INK,
-    ACCENT_PALE,
     B0,
     IMAGE,
+    INK,
+    KEY,
     SIDES,
     Drawing,
 )
@@ -37,30 +38,28 @@ def stages_what_stays() -> Drawing:
         "heads grows, and the squares of keys are all the same.",
     )
     left, middle, right = 16, 112, 368
-    for x, head, below, style in (
-        (left, "tokens", "shrink", "muted"),
-        (middle, f"channels = heads × {HEAD}", "grow, by whole heads", "muted"),
-        (right, "keys", "stay (enlarged)", "accent"),
+    for x, head, below in (
+        (left, "tokens", "shrink"),
+        (middle, f"channels = heads × {HEAD}", "grow, by whole heads"),
+        (right, "keys", "stay (enlarged)"),
     ):
         d.text(x, 26, head, "start bold")
-        d.text(x, 46, below, f"start {style}")
+        d.text(x, 46, below, "start muted")
     shape = "start mono small muted"
     for i, (n, heads, dim, keys, ratio) in enumerate(stages):
         top, size, step = 84 + 120 * i, n * 70 / SIDES[0], 58 / keys
         d.text(left, top - 9, f"stage {i + 1}", "start bold")
-        d.rect(left, top, size, size, radius=0)
+        d.area(left, top, size, size, STAGES[i], stroke=INK)
         d.text(left, top + size + 17, f"{n} × {n}", shape)
         for head in range(heads):
-            d.rect(middle + 30 * head, top, 26, 34, radius=2)
+            d.area(middle + 30 * head, top, 26, 34, STAGES[i], stroke=INK)
         d.text(middle, top + 51, f"{heads} × {HEAD} = {dim}", shape)
-        d.rect(
-            right, top, 58, 58, fill=ACCENT_PALE, stroke=ACCENT_INK, radius=0
-        )
+        d.rect(right, top, 58, 58, **KEY.ground, radius=0)
         path = "".join(
             f"M{right + k * step:g},{top}v58M{right},{top + k * step:g}h58"
             for k in range(1, keys)
         )
-        d.strokes(path, ACCENT, 0.5)
+        d.strokes(path, KEY.stroke, 0.5)
         d.text(right, top + 75, f"{n}/{ratio} = {keys}", shape)
     return d
 

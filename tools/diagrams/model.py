@@ -7,14 +7,15 @@ from segformer_tutorial import EfficientSelfAttention, resize
 from segformer_tutorial.predict.colors import PALETTE
 
 from .drawing import (
-    ACCENT,
-    ACCENT_INK,
-    ACCENT_PALE,
     B0,
     INK,
+    KEY,
     LINE,
+    QUERY,
+    VALUE,
     WHITE,
     Drawing,
+    Hue,
 )
 
 # Two neighbouring positions, their logits for sign (3) and for pole (7).
@@ -125,11 +126,9 @@ def kv_rows() -> Drawing:
     top, gap = 72 + part, 14
     below = top + 2 * part
 
-    def stack(x: float, y: float, words: str, on: bool) -> None:
-        fill = ACCENT if on else ACCENT_PALE
-        d.box(x, y, width, part, words, on=on, fill=fill, **square)
+    def stack(x: float, y: float, words: str, hue: Hue) -> None:
+        d.box(x, y, width, part, words, **hue.ground, radius=0)
 
-    square = {"stroke": ACCENT_INK, "radius": 0}
     ours, two, three = 16, 196, 376
     for x, style, head, name in (
         (ours, "start", "here, official, timm", "attn.kv"),
@@ -138,15 +137,15 @@ def kv_rows() -> Drawing:
     ):
         d.text(x, 24, head, f"{style} bold")
         d.text(x, 43, name, style)
-    stack(ours, top, "keys", True)
-    stack(ours, top + part, "values", False)
+    stack(ours, top, "keys", KEY)
+    stack(ours, top + part, "values", VALUE)
     d.text(ours, below + 22, f"{2 * c} rows, {c} columns", "start muted")
-    stack(two, top - gap / 2, "self.key", True)
-    stack(two, top + part + gap / 2, "self.value", False)
+    stack(two, top - gap / 2, "self.key", KEY)
+    stack(two, top + part + gap / 2, "self.value", VALUE)
     d.text(two, below + 29, f"twice {c} rows", "start muted")
-    d.box(three, top - part, width, part, "queries", radius=0)
-    stack(three, top, "keys", True)
-    stack(three, top + part, "values", False)
+    stack(three, top - part, "queries", QUERY)
+    stack(three, top, "keys", KEY)
+    stack(three, top + part, "values", VALUE)
     d.text(three + width, below + 22, f"{3 * c} rows", "end muted")
     for a, b in ((ours, two), (two, three)):
         for sign, y in ((-1, top + part / 2), (1, top + part * 1.5)):

@@ -1,12 +1,14 @@
 """The map of the model, with the part of a chapter in colour."""
 
+from segformer_tutorial.classroom.plots import STAGES
+
 from .drawing import (
     ACCENT,
     ACCENT_INK,
     ACCENT_PALE,
     B0,
     IMAGE,
-    MUTED,
+    INK,
     PALE,
     SIDES,
     Drawing,
@@ -86,7 +88,7 @@ def model_map(name: str) -> Drawing:
         "for each, upsampling to the first map's size, fuse, classify. The "
         "logits have a quarter of the image's side; they are resized and the "
         "largest one gives each pixel its label. "
-        + (f"In colour: {words}." if words else "Nothing is highlighted.")
+        + (f"Highlighted: {words}." if words else "Nothing is highlighted.")
     )
     title = "The map of SegFormer-B0"
     d = Drawing(490, 876, title + (f": {words}" if words else ""), desc)
@@ -151,8 +153,9 @@ def model_map(name: str) -> Drawing:
             d.text(label_x + 40, top + 13, "b c h w", shape)
         d.area(
             *(map_x, middle - size / 2, size, size),
-            ACCENT if on("maps") else "#adb5bd",
-            stroke=ACCENT_INK if on("maps") else MUTED,
+            STAGES[i],
+            stroke=ACCENT if on("maps") else INK,
+            width=2.5 if on("maps") else 1.5,
         )
         d.text(label_x, end + 9, f"b {c} {n} {n}", shape)
 
