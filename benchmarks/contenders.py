@@ -118,6 +118,8 @@ def in_onnxruntime(path: Path, images: Tensor) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    # Its threads would go on spinning in the turn of the next contender.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(
         path, options, providers=["CPUExecutionProvider"]
     )

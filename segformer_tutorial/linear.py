@@ -11,7 +11,7 @@ class PointwiseLinear(nn.Linear):
 
     On a CPU, a float32 feature map goes through a 1 x 1 convolution, which
     computes the same product: PyTorch hands convolutions to oneDNN, linear
-    layers to a BLAS, and on the benchmark's machine oneDNN is faster.
+    layers to a BLAS, and for these shapes oneDNN is often a little faster.
 
     Where that does not hold, or for a tool that asks for `nn.Linear` by exact
     type, such as `quantize_dynamic`, set `layer.__class__ = nn.Linear` on
