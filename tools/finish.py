@@ -224,7 +224,7 @@ def menu(soup) -> None:
     without = soup.new_tag("noscript")
     without.append(close)
     bar.insert(0, without)
-    for last in bar.select("nav ul.nav > li.toctree-l1:last-child"):
+    for last in bar.select("nav ul.nav > li.toctree-l1:last-child")[-1:]:
         root = soup.html.get("data-content_root", "./")
         line = soup.new_tag("li", attrs={"class": "toctree-l1"})
         link = soup.new_tag(

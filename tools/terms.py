@@ -47,7 +47,7 @@ def place(document: nodes.document, words: str) -> nodes.section | None:
     )
     for kinds, fits in ways:
         for node in document.findall(lambda node, k=kinds: isinstance(node, k)):
-            if fits(node.astext()):
+            if fits(node.astext().replace("’", "'")):
                 while not isinstance(node, nodes.section):
                     node = node.parent
                 return node
