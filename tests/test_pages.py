@@ -84,6 +84,40 @@ def test_paper_and_text_change_places_and_colours_stay():
     assert np.abs(after[69, 80] - edge).max() < 3
 
 
+def chart() -> np.ndarray:
+    """A bar on a grid, a pale band, and patches of a legend below."""
+    pixels = np.full((120, 120, 3), 255, np.uint8)
+    pixels[:80:20] = dark.GRID
+    pixels[:80, ::20] = dark.GRID
+    pixels[10:70, 5:115] = (204, 204, 204)  # bands that nearly fill the plot
+    pixels[30:50, 20:90] = (255 - 0.2 * (255 - np.array(BLUE))).round()
+    pixels[95:107, 10:30] = (204, 204, 204)
+    pixels[95:107, 50:70] = BLACK
+    return pixels
+
+
+def test_grey_bars_and_their_patch_turn_alike_and_black_gets_an_edge():
+    after = dark.plot(chart())
+    assert (after[12, 8] == after[100, 20]).all()
+    assert after[12, 8].max() < 80  # no white box
+    assert (after[100, 60] == 0).all() and tuple(after[95, 60]) == dark.EDGE
+
+
+def test_a_pale_tint_is_a_colour_on_paper():
+    tint = dark.plot(chart())[40, 50].astype(float)
+    mixed = 0.2 * np.array(BLUE) + 0.8 * np.array(dark.PAPER)
+    assert np.abs(tint - mixed).max() < 3
+
+
+def test_a_grey_of_a_label_map_keeps_its_patch():
+    pixels = np.full((120, 120, 3), 255, np.uint8)
+    pixels[5:80, 5:80] = (217, 221, 225)
+    pixels[20:40, 20:40] = BLUE
+    pixels[95:107, 10:30] = (217, 221, 225)
+    after = dark.plot(pixels)
+    assert (after[100, 20] == pixels[100, 20]).all()
+
+
 def test_a_diagram_keeps_its_coloured_areas_and_the_text_on_them():
     rect = '<rect x="{}" y="0" width="40" height="20" fill="{}"/>'
     word = '<text x="{}" y="15" fill="{}">a</text>'
@@ -108,7 +142,7 @@ def test_icons_are_drawn_and_an_unknown_one_is_refused(tmp_path):
     shapes = icons.Icons(script)
     soup = article('<i class="theme-switch fa-solid fa-sun fa-lg"></i>')
     shapes.draw(soup)
-    assert soup.svg["class"] == ["theme-switch", "icon"]
+    assert soup.svg["class"] == ["theme-switch", "drawn-icon"]
     assert soup.path["d"] == "M1 2z" and soup.i is None
     assert shapes.shape("file-pdf") == ("3", "4", "M3z")
     with pytest.raises(ValueError, match="no icon 'boat'"):
@@ -168,6 +202,48 @@ def test_no_line_breaks_before_a_stop_or_inside_short_code():
     assert soup.p.get_text() == "b h w c is ). Then more"
 
 
+def test_a_long_piece_of_code_breaks_between_its_words_alone():
+    words = "python -m package.train --class-weights balanced --resume runs/b0"
+    parts = "".join(f'<span class="pre">{w}</span> ' for w in words.split())
+    soup = article(f"<p><code>{parts}</code></p>")
+    finish.kept(soup)
+    assert soup.code.get("class") is None
+    assert all(part["class"] == ["pre", "kept"] for part in soup("span"))
+
+
+@pytest.mark.parametrize(
+    "text, kept",
+    [
+        ("of 16 × 16 pixels", "of 16_×_16 pixels"),
+        ("62.4 % and 17 MB", "62.4_% and 17_MB"),
+        ("in 12 ms or 3 s", "in 12_ms or 3_s"),
+        ("2 · 3 in chapter 4", "2_·_3 in chapter_4"),
+        ("stages 3 and 4 of a map", "stages 3 and 4 of a map"),
+    ],
+)
+def test_a_number_stays_with_what_it_counts(text, kept):
+    soup = article(f"<p>{text}</p><p><code>{text}</code></p>")
+    finish.numbers(soup)
+    assert soup.p.get_text() == kept.replace("_", "\u00a0")
+    assert soup.code.get_text() == text
+
+
+def test_the_menu_opens_without_a_script_and_ends_with_the_index():
+    menu = "<nav><ul class='nav'><li class='toctree-l1'>a</li></ul></nav>"
+    soup = bs4.BeautifulSoup(
+        "<html data-content_root='../'><button class='primary-toggle'>"
+        "</button><button class='secondary-toggle'></button>"
+        f"<div id='pst-primary-sidebar'>{2 * menu}</div></html>",
+        "html.parser",
+    )
+    finish.menu(soup)
+    (toggle,) = soup.select("a.primary-toggle")
+    assert toggle["href"] == "#pst-primary-sidebar"
+    assert not soup.select(".secondary-toggle")  # it would open nothing
+    links = [a["href"] for a in soup.select("nav a")]
+    assert links == ["../genindex.html"]
+
+
 def test_a_heading_without_words_is_none():
     soup = article("<table><tr><th></th><th>a</th></tr></table>")
     finish.tables(soup)
@@ -216,7 +292,7 @@ def test_cards_take_the_place_of_the_table():
     cards.cards(soup, listed, {})
     assert soup.table is None
     titles = [a.get_text() for a in soup.select("ul.cards a")]
-    assert titles == [c.title for c in listed]
+    assert titles == [c.title.replace("'", "’") for c in listed]
     with pytest.raises(ValueError, match="no table of chapters"):
         cards.cards(soup, listed, {})
 

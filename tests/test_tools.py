@@ -768,6 +768,23 @@ def test_formulas_become_mathml(monkeypatch, latex, complaint):
         assert said == [] and text.startswith("<math") and "\\" not in text
 
 
+@pytest.mark.parametrize(
+    "latex, part",
+    [
+        (r"|a|", 'lspace="0" rspace="0">&#x0007C;</mo><mi>a</mi>'),
+        (r"f'(x)", '<mi>f</mi><mo lspace="0" rspace="0">&#x02032;</mo>'),
+        (r"-\ln p", '<mi>ln</mi><mspace width="0.17em" /><mi>p</mi>'),
+        (r"\ln(p)", "<mi>ln</mi><mo"),
+        (r"\log_2 x", "<msub><mi>log</mi><mn>2</mn></msub>"),
+        (r"\epsilon", "<mi>&#x003B5;</mi>"),
+    ],
+)
+def test_formulas_have_the_spaces_of_a_book(latex, part):
+    docutils = pytest.importorskip("docutils.nodes")
+    mathml = pytest.importorskip("mathml")
+    assert part in mathml.mathml(docutils.math(latex, latex), "inline")
+
+
 def test_measures_of_a_chapter(notebook, tmp_path):
     """Colab's cells are left out; blank lines do not count."""
     text = "Four words here? " + "Yes. ![A line](a.svg)" + " word" * 356

@@ -85,9 +85,9 @@ def cards(soup, listed: list[Chapter], pictures: dict[str, list]) -> None:
         link = soup.new_tag(
             "a", href=page_link(chapter), attrs={"class": "card-title"}
         )
-        link.string = chapter.title
+        link.string = chapter.title.replace("'", "’")
         question = soup.new_tag("p")
-        question.string = chapter.question
+        question.string = chapter.question.replace("'", "’")
         time = soup.new_tag("p", attrs={"class": "card-time"})
         time.string = f"{chapter.minutes} minutes"
         card.extend([link, question, time])

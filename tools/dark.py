@@ -13,10 +13,22 @@ from PIL import Image
 from scipy import ndimage
 
 PAPER, INK = (18, 18, 18), (222, 222, 222)  # of the theme's dark mode
-PALE = 250  # a bright sky is darker than paper
-COLOURED = 24  # between the largest and the smallest channel
+PALE = 246  # a bright sky is darker than paper
+GRID = (227, 230, 232)  # of the book's plots
+BLACK, EDGE = 48, (105, 105, 105)  # a dark picture gets an edge
+PATCH = 60  # pixels, the largest side of a patch in a legend
+TINT = 100  # the largest distance of a pale tint's channel from white
+WORDS = 48  # colours of a palette that are kept from photos
+COLOURED = 16  # between the largest and the smallest channel
 # The little landscape of the overview diagrams is a photo, in a few colours.
 PHOTO = {"#cfe3f0", "#8fa58a", "#d9c7a3", "#b08a76"}
+# Pale areas that stay apart in the dark, as in custom.css, and the grid.
+GROUNDS = {
+    "#d9ebf7": "#0f3d5c",
+    "#cfebe1": "#0b4433",
+    "#f8f3c4": "#4a430c",
+    "#ced4da": "#5c6166",
+}
 ATTRIBUTE = re.compile(r'\b(fill|stroke)="(#[0-9a-f]{6})"')
 NUMBER = r"""\b{}="(-?[\d.]+)\""""
 
@@ -36,12 +48,33 @@ def variant(file: Path) -> Path | None:
 def _plot(file: Path, path: Path) -> None:
     """Write the variant of a plot."""
     with Image.open(file) as image:
-        dpi = image.info.get("dpi")
+        dpi, mode = image.info.get("dpi"), image.mode
         pixels = np.asarray(image.convert("RGB"))
-    picture = Image.fromarray(plot(pixels)).quantize(
-        256, dither=Image.Dither.NONE
-    )
+    turned = plot(pixels)
+    picture = Image.fromarray(turned)
+    if mode == "P":
+        picture = few_colours(turned, pictures(pixels))
     picture.save(path, optimize=True, **({"dpi": dpi} if dpi else {}))
+
+
+def few_colours(pixels: np.ndarray, kept: np.ndarray) -> Image.Image:
+    """Give a plot a palette of 256 colours.
+
+    Some are for words and lines alone, which a photo beside them would leave
+    ragged.
+    """
+    places, palette = np.zeros(kept.shape, np.uint8), []
+    for part, number in ((~kept, WORDS if kept.any() else 256), (kept, 0)):
+        if part.any():
+            alone = np.where(part[..., None], pixels, pixels[part][0])
+            reduced = Image.fromarray(alone).quantize(
+                number or 256 - WORDS, dither=Image.Dither.NONE
+            )
+            places[part] = np.asarray(reduced)[part] + len(palette) // 3
+            palette += reduced.getpalette()
+    picture = Image.fromarray(places, "P")
+    picture.putpalette(palette)
+    return picture
 
 
 def plot(pixels: np.ndarray) -> np.ndarray:
@@ -56,6 +89,8 @@ def plot(pixels: np.ndarray) -> np.ndarray:
     turned = np.where((high - low > COLOURED)[..., None], colour, grey)
     kept = pictures(pixels)
     turned[kept] = values[kept]
+    edge = kept & ~ndimage.binary_erosion(kept, np.ones((5, 5)))
+    turned[edge & (high < BLACK)] = EDGE
     return turned.round().astype(np.uint8)
 
 
@@ -76,27 +111,58 @@ def _mixed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         better = alike & (norm > longest)
         longest[better] = norm[better]
         full[better] = 255 - other[better]
-    share = length / np.maximum(longest, 1)
-    return share[..., None], full
+    share = (length / np.maximum(longest, 1))[..., None]
+    # No line is pale, but an area that is nearly transparent.
+    strongest = (255 - full).max(-1, keepdims=True)
+    pale = (strongest > 0) & (strongest < TINT)
+    share = np.where(pale, share * strongest / 255, share)
+    strong = 255 - (255 - full) * 255 / np.maximum(strongest, 1)
+    return share, np.where(pale, strong, full)
 
 
 def pictures(pixels: np.ndarray) -> np.ndarray:
     """Mark the photos, label maps and patches of a legend in a plot, `h w`.
 
-    They are full rectangles; letters and lines are not.
+    They are full rectangles; letters and lines are not. A grey patch counts
+    if its grey is one of a label map's, and turns with the bars otherwise.
     """
     parts, _ = ndimage.label(pixels.min(-1) < PALE)
     found = np.zeros(parts.shape, bool)
+    patches = []
     for number, place in enumerate(ndimage.find_objects(parts), 1):
         part = parts[place] == number
         side = min(part.shape)
         if side < 9:
             continue
+        if (pixels[place] == GRID).all(-1).mean() > 0.001:
+            continue  # areas of a plot, which its grid joins
         whole = ndimage.binary_fill_holes(part).mean()
-        enough = (0.85, 0.35) if side > 60 else (0.95, 0.6)
-        if whole > enough[0] and part.mean() > enough[1]:
+        enough = (0.85, 0.35) if side > PATCH else (0.95, 0.6)
+        if whole <= enough[0] or part.mean() <= enough[1]:
+            continue
+        if side <= PATCH and _is_grey(pixels[place][part]):
+            patches.append((place, np.median(pixels[place][part], 0)))
+        else:
+            found[place] |= _without_ticks(part)
+    shown = pixels[found]
+    for place, grey in patches:
+        if (shown == grey).all(-1).any():
             found[place] = True
     return found
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    """Tell whether pixels `n 3` have no colour and are not black."""
+    middle = np.median(pixels, 0)
+    return np.ptp(middle) <= COLOURED and middle.max() >= BLACK
+
+
+def _without_ticks(part: np.ndarray) -> np.ndarray:
+    """Mark the rectangle of a picture, not what sticks out of it."""
+    rows, columns = (np.flatnonzero(part.mean(axis) > 0.3) for axis in (1, 0))
+    box = np.zeros_like(part)
+    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return box
 
 
 def _diagram(file: Path, path: Path) -> None:
@@ -130,7 +196,16 @@ def diagram(text: str) -> str:
             fill = re.search(r'\bfill="(#[0-9a-f]{6})"', tag[0])
             if fill:
                 kept.append(((x, y, *sides), _stays(fill[1])))
-        return turned(tag[0], area=True)
+        if tag[1] == "circle":
+            x, y, radius = (
+                float(re.search(NUMBER.format(n), tag[0])[1])
+                for n in ("cx", "cy", "r")
+            )
+            fill = re.search(r'\bfill="(#[0-9a-f]{6})"', tag[0])
+            box = (x - radius, y - radius, 2 * radius, 2 * radius)
+            kept.append((box, _stays(fill[1])))
+        head = tag[1] == "polygon" and tag[0].count(",") == 3  # of an arrow
+        return turned(tag[0], area=not head)
 
     return re.sub(r"<(\w+)\b[^>]*>", turn, text)
 
@@ -159,6 +234,8 @@ def _rgb(colour: str) -> np.ndarray:
 
 def turn_colour(colour: str) -> str:
     """Make a dark colour light and a light one dark, and keep its hue."""
+    if colour in GROUNDS:
+        return GROUNDS[colour]
     rgb = _rgb(colour)
     middle = (rgb.max() + rgb.min()) / 2
     light = INK[0] + (PAPER[0] - INK[0]) * middle / 255

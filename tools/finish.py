@@ -26,7 +26,14 @@ from strips import strips
 BOOK_DPI = 90  # of a picture that is shown pixel by pixel
 CARD_WIDTH = 560  # pixels, twice the width of a card
 INDEX = "genindex.html"  # the name that Sphinx gives it
-KEPT = 16  # letters of code that stay on one line
+# Spaces at which no line breaks: 4 × 4, 50 %, 17 MB, chapter 4.
+APART = re.compile(
+    r"(?<=\d) (?=(?:[%×·]|[kMG]B\b|m?s\b|px\b))|(?<=[×·]) (?=\d)"
+    r"|(?<=\b[cC]hapter) (?=\d)|(?<=\b[sS]tage) (?=\d)"
+)
+# The picture of a chapter's card, where it is not the first one.
+CARD = {"book/04_self_attention": 1, "book/06_mix_ffn": 2}
+KEPT = 20  # letters of code that stay on one line
 FOLDS = {"source": "code", "content": "cell"}
 
 # Scripts and styles of the theme, and the class without which a page has no
@@ -216,6 +223,9 @@ def menu(soup) -> None:
         button.name = "a"
         button["href"] = "#pst-primary-sidebar"
         button["aria-label"] = "Menu"
+    if soup.select_one("#pst-secondary-sidebar") is None:
+        for button in soup.select(".secondary-toggle"):
+            button.decompose()
     bar = soup.select_one("#pst-primary-sidebar")
     if bar is None:
         return
@@ -263,8 +273,10 @@ def tables(soup) -> None:
 def kept(soup) -> None:
     """Break no line inside short code, or between a formula and its stop."""
     for code in soup.select(".bd-article :is(p, li, td, th) code"):
-        if len(code.get_text()) <= KEPT:
-            code["class"] = [*code.get("class", []), "kept"]
+        short = len(code.get_text()) <= KEPT
+        for part in [code] if short else code.select(".pre"):
+            if len(part.get_text()) <= KEPT:
+                part["class"] = [*part.get("class", []), "kept"]
     for formula in soup.select(".bd-article :is(p, li, td) > math"):
         after = formula.next_sibling
         if not isinstance(after, NavigableString):
@@ -274,6 +286,15 @@ def kept(soup) -> None:
             formula.wrap(line)
             line.append(found[0])
             after.replace_with(after[found.end() :])
+
+
+def numbers(soup) -> None:
+    """Keep a number and its unit, a product, and "chapter 4" on one line."""
+    for tag in soup.select(".bd-article :is(p, li, td, th, figcaption)"):
+        for text in tag.find_all(string=True, recursive=False):
+            kept = APART.sub("\u00a0", text)
+            if kept != text:
+                text.replace_with(NavigableString(kept))
 
 
 def head(soup, *, address: str, picture: str | None) -> None:
@@ -369,9 +390,10 @@ def finish(app, exception) -> None:
     pages = {name: soup_of(html / name) for name in [*names, *made]}
     pictures, shown = {}, {}
     for name, soup in pages.items():
-        for image in soup.select(".bd-article img[src$='.png']"):
+        page = name.removesuffix(".html")
+        drawn = soup.select(".bd-article img[src$='.png']")
+        for image in drawn[CARD.get(page, 0) :]:
             if file := local(str(image["src"]), html / name):
-                page = name.removesuffix(".html")
                 shown[name] = base + file.resolve().relative_to(html).as_posix()
                 pictures[page] = thumbnail(image, html / name, pages[root])
                 break
@@ -391,6 +413,7 @@ def finish(app, exception) -> None:
         folds(soup)
         tables(soup)
         kept(soup)
+        numbers(soup)
         lean(soup)
         mode(soup)
         address = base if name == root else base + name

@@ -43,7 +43,7 @@ class Icons:
             width, height, path = self.shape(names[0])
             tag.name = "svg"
             tag["class"] = [c for c in classes if not c.startswith("fa")]
-            tag["class"].append("icon")
+            tag["class"].append("drawn-icon")
             tag["viewbox"] = f"0 0 {width} {height}"
             tag["aria-hidden"] = "true"
             tag.attrs.pop("title", None)

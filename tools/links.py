@@ -151,6 +151,8 @@ class NameLinks(SphinxPostTransform):
     def run(self, **_) -> None:
         """Link the names on a page that documents none itself."""
         objects = self.env.domains["py"].objects
+        if self.env.docname.endswith("/names"):
+            return  # its tables link what is ours, and name what is not
         if self.env.docname in {entry.docname for entry in objects.values()}:
             return
         known, code, seen = ends(objects), Code(self.document), set()

@@ -11,6 +11,22 @@ from latex2mathml.converter import convert
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+# Bars as brackets, a prime that is raised once, space after a function's name.
+SPACING = (
+    (
+        re.compile(r'<mo stretchy="false">(&#x0007C;|&#x02016;)</mo>'),
+        r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>',
+    ),
+    (
+        re.compile(r"<msup>(<mi>\w+</mi>)<mi>(&#x02032;)</mi></msup>"),
+        r'<mrow>\1<mo lspace="0" rspace="0">\2</mo></mrow>',
+    ),
+    (
+        re.compile(r"(?<!<msub>)(<mi>(?:ln|log|exp)</mi>)(?!<mo|</)"),
+        r'\1<mspace width="0.17em" />',
+    ),
+)
+
 logger = logging.getLogger(__name__)
 
 # What latex2mathml does not know it passes through, without a word.
@@ -23,6 +39,7 @@ def mathml(node: nodes.Element, display: str) -> str:
     """Turn a formula into MathML; warn of what has no translation."""
     # The converter knows one kind of aligned lines; Sphinx numbers them.
     latex = re.sub(r"\{align(ed)?\}", "{align*}", node.astext().strip())
+    latex = latex.replace(r"\epsilon", r"\varepsilon")  # what the font has
     try:
         braces = re.findall(r"(?<!\\)[{}]", latex)
         if braces.count("{") != braces.count("}"):
@@ -35,6 +52,8 @@ def mathml(node: nodes.Element, display: str) -> str:
         logger.warning(
             "formula %r: no MathML for %r", latex, unknown, location=node
         )
+    for wrong, right in SPACING:
+        text = wrong.sub(right, text)
     # Browsers align a column by its style, no longer by this attribute.
     return re.sub(r'columnalign="(\w+)"', r'style="text-align: \1"', text)
 

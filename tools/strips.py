@@ -9,7 +9,6 @@ from diagrams.drawing import (
     ACCENT_INK,
     ACCENT_PALE,
     GREY,
-    INK,
     LINE,
     PALE,
     SIDES,
@@ -76,16 +75,16 @@ def model_strip(name: str) -> Drawing:
         d.rect(x + 19, top + 2, 14, high - 4, **look("attention"), radius=2)
         d.rect(x + 35, top + 2, 14, high - 4, **look("mix_ffn"), radius=2)
         d.rect(x + 56, top, 5, high, **look("norm"), radius=1)
-        # the feature map, its side drawn to scale
-        size = n * 24 / SIDES[0]
+        # the feature map, its side to scale down to what can be seen
+        size = max(n * 24 / SIDES[0], 5)
         left = x + 74 - size / 2
         d.line((x + 74, middle), (x + 74, bus), arrow=False)
-        d.area(
-            *(left, middle - size / 2, size, size),
-            STAGES[i],
-            stroke=ACCENT if "maps" in today else INK,
-            width=3 if "maps" in today else 1,
-        )
+        d.area(x + 8, 23, 60, 3, STAGES[i])
+        around = size + 5
+        if "maps" in today:
+            corner = x + 74 - around / 2, middle - around / 2
+            d.area(*corner, around, around, ACCENT)
+        d.area(left, middle - size / 2, size, size, STAGES[i])
         d.across(x + 61, left, middle, arrow=False)
         if i < 3:
             d.across(x + 74 + size / 2, x + 95, middle)

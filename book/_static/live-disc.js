@@ -75,7 +75,7 @@
         parts += `<rect x="${left}" y="138" width="9" height="9"
           fill="${COLOURS[i]}"/><text x="${left + 13}" y="147"
           font-size="12" fill="currentColor">${kind}</text>`;
-        left += 26 + 6.2 * kind.length;
+        left += 24 + 6.8 * kind.length;
       });
       return {width: 312, height: 154, parts};
     },

@@ -73,10 +73,12 @@
         });
         parts += `<path d="${lines}" stroke="black" fill="none"/></g>`;
       });
+      let left = 4;
       KINDS.forEach((kind, i) => {
-        parts += `<rect x="${4 + 64 * i}" y="308" width="9" height="9"
-          fill="${COLOURS[i]}"/><text x="${16 + 64 * i}" y="316" font-size="10"
+        parts += `<rect x="${left}" y="308" width="9" height="9"
+          fill="${COLOURS[i]}"/><text x="${left + 12}" y="316" font-size="10"
           fill="currentColor">${kind}</text>`;
+        left += 26 + 5.4 * kind.length;
       });
       return {width: 264, height: 322, parts};
     },

@@ -65,7 +65,7 @@
         parts += `<rect x="${left}" y="102" width="9" height="9"
           fill="${COLOURS[i]}"/><text x="${left + 13}" y="111"
           font-size="12" fill="currentColor">${kind}</text>`;
-        left += 30 + 6.2 * kind.length;
+        left += 26 + 6.8 * kind.length;
       });
       return {width: 340, height: 118, parts};
     },

@@ -49,7 +49,7 @@
     draw({undivided, divided}) {
       let parts = "";
       [undivided, divided].forEach(({weights, slopes, largest}, k) => {
-        const left = 182 * k;
+        const left = 1 + 181 * k;
         parts += text(left + 83, 12, ["not divided", "divided by √d"][k],
           "middle") +
           text(left + 83, 27, `largest ${largest.toFixed(3)}`, "middle") +

@@ -82,7 +82,8 @@ def attention_by_hand() -> Drawing:
         d.text(x, 366, f"{weight} · {value}", "small muted")
     for x in xs[:-1]:
         d.text(x + 52, 366, "+", "small muted")
-    d.text(16, 406, "mean", "start bold")
+    d.text(16, 397, "mean", "start bold")
+    d.text(16, 414, "with weights not rounded", "start small muted")
     d.down(xs[1], 372, 386)
     d.rect(xs[1] - 34, 386, 68, 28, **VALUE.ground, width=2.5)
     d.text(xs[1], 405, f"{mean:.2f}", "mono", size=16)
@@ -140,8 +141,10 @@ def queries_keys_values() -> Drawing:
     )
     for x, weights, name, hue in rows:
         d.down(x, 172, 194)
-        lines = weights, f"{dim} × {dim}"
-        d.box(x - 62, 194, 124, 44, *lines, **hue.ground)
+        d.rect(x - 62, 194, 124, 44, **hue.ground)
+        d.text(x - 4, 211, weights[0])
+        d.text(x + 9, 215, weights[2], "small")
+        d.text(x, 231, f"{dim} × {dim}")
         d.down(x, 238, 260)
         tokens(x, 262, hue.ground, hue.stroke if hue is QUERY else "")
         d.text(x + 22, 290, name, "start bold", fill=hue.ink)
@@ -240,8 +243,8 @@ def efficient_attention() -> Drawing:
     d.down(244, 32, 50, arrow=False)
     d.across(right, left, 50, arrow=False)
     d.down(left, 50, 246)
-    d.down(right, 50, 90)
     d.rect(right - 112, 66, 224, 148, fill=PALE, dash="5 4", radius=8)
+    d.down(right, 50, 90)
     d.text(right - 102, 84, "if r > 1", "start muted")
     box(right, 92, 36, "Conv2d, r × r, stride r")
     d.down(right, 128, 146)

@@ -8,7 +8,6 @@ from .drawing import (
     ACCENT_PALE,
     B0,
     IMAGE,
-    INK,
     PALE,
     SIDES,
     Drawing,
@@ -130,6 +129,7 @@ def model_map(name: str) -> Drawing:
         middle, end = y + box_h / 2, y + box_h
 
         d.text(pe_x, top + 15, f"stage {i + 1}", "start bold")
+        d.area(0, y, 5, box_h, STAGES[i])
         lines = "overlap", "patch", "embedding"
         d.box(pe_x, y, pe_w, box_h, *lines, on=on("patch_embedding"))
         d.across(pe_x + pe_w, block_x, middle)
@@ -151,12 +151,9 @@ def model_map(name: str) -> Drawing:
         d.text(label_x, top + 13, f"1/{IMAGE // n}", f"{ink('maps')} bold")
         if i == 0:
             d.text(label_x + 40, top + 13, "b c h w", shape)
-        d.area(
-            *(map_x, middle - size / 2, size, size),
-            STAGES[i],
-            stroke=ACCENT if on("maps") else INK,
-            width=2.5 if on("maps") else 1.5,
-        )
+        if on("maps"):
+            d.area(map_x - 3, middle - size / 2 - 3, size + 6, size + 6, ACCENT)
+        d.area(map_x, middle - size / 2, size, size, STAGES[i])
         d.text(label_x, end + 9, f"b {c} {n} {n}", shape)
 
         if i < 3:  # on to the next stage

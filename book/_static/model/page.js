@@ -12,6 +12,7 @@
   };
   const RADIUS = 12; // of the brush, in pixels of a picture 256 pixels high
   const HEAT = [255, 170, 0];
+  const STAGES = [[240, 150, 46], [224, 96, 94], [192, 57, 159], [106, 63, 201]];
   const small = matchMedia("(max-width: 480px)").matches;
 
   root.innerHTML = `
@@ -344,7 +345,7 @@
     const { config } = model.packed;
     bars(find(".classes"), model.classes, model.palette);
     bars(find(".lens"), [...config.dims.map((_, i) => `stage ${i + 1}`),
-      "biases", "sum"]);
+      "biases", "sum"], STAGES);
     field("stage").innerHTML = config.dims.map((_, i) =>
       `<option value="${i}">${i + 1}</option>`).join("");
     field("stage").value = config.dims.length - 1;
