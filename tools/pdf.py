@@ -25,7 +25,7 @@ import notebooks
 
 PROGRAMS = ("chromium", "google-chrome", "chromium-browser", "chrome")
 SECONDS = 600
-SHORT = 15  # so many lines of code stay on one page
+SHORT = 12  # so many lines of code stay on one page
 OPEN = "In print everything is open: cover what follows with a sheet of paper."
 STILL = "In print there is only a picture. The model runs at "
 ANY_PAGE = "000"

@@ -6,7 +6,7 @@
   const {picture, heads} = liveData.attention;
   const all = Array.from({length: KEYS}, (_, i) => i);
   const rowOf = (i) => Math.floor(i / COLUMNS), columnOf = (i) => i % COLUMNS;
-  const percent = (weight) => `${(100 * weight).toFixed(0)}\u00a0%`;
+  const percent = (weight) => `${(100 * weight).toFixed(0)} %`;
 
   liveFigure("attention", {
     title: "A street, bright where the marked square looks",
