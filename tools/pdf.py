@@ -70,7 +70,7 @@ def on_paper(article, address: str) -> None:
     """Change what a page says and holds where it cannot be operated."""
     for link in article.select("a.image-reference"):
         link.unwrap()
-    for code in article.select("div.cell_input"):
+    for code in article.select("div.cell_input, div.output"):
         if len(code.get_text().strip().splitlines()) <= SHORT:
             code["class"] = [*code["class"], "short"]
     for name in article.select("#the-names td code:not(.kept) > .pre"):
@@ -92,8 +92,8 @@ def linked(tag, address: str):
 
 
 def breakable(tag) -> None:
-    """Allow a line to end after each dot and underscore of a name."""
-    parts = re.split(r"(?<=[._])(?=[^._])", tag.get_text())
+    """Allow a line to end after each part of a name."""
+    parts = re.split(r"(?<=[._])(?=[^._])|(?<=[a-z])(?=[A-Z])", tag.get_text())
     tag.string = parts[0]
     for part in parts[1:]:
         tag.append(BeautifulSoup("<wbr/>", "html.parser").wbr)

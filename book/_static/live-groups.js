@@ -5,7 +5,7 @@
   const COLOURS = ["#f0e442", "#0072b2", "#56b4e9", "#d55e00"];
   const KINDS = ["marked", "same key", "others", "in no key"];
 
-  // The number of each token's key, in strips and in squares; -1 for none.
+  // Each token's key, in strips and in squares; -1 for none.
   const keysOf = (columns, ratio) => {
     const tokens = [...Array(ROWS * columns).keys()];
     const whole = Math.floor(columns / ratio);
@@ -73,12 +73,11 @@
         });
         parts += `<path d="${lines}" stroke="black" fill="none"/></g>`;
       });
-      let left = 4;
       KINDS.forEach((kind, i) => {
-        parts += `<rect x="${left}" y="308" width="9" height="9"
-          fill="${COLOURS[i]}"/><text x="${left + 12}" y="316" font-size="10"
+        const x = [4, 66, 134, 194][i];
+        parts += `<rect x="${x}" y="308" width="9" height="9"
+          fill="${COLOURS[i]}"/><text x="${x + 12}" y="316" font-size="10"
           fill="currentColor">${kind}</text>`;
-        left += 26 + 5.4 * kind.length;
       });
       return {width: 264, height: 322, parts};
     },

@@ -62,18 +62,15 @@
       const {cell, field} = stages[stage - 1];
       let parts = `<image href="${PHOTO}" width="200" height="200"/><path
         d="M0 0H200V200H0z${box(field)}" fill-rule="evenodd"
-        fill-opacity="0.5"/>`;
-      parts += `<path d="${box(cell)}" fill="${STAGES[stage - 1]}"
-        stroke="white" stroke-width="0.5"/>`;
+        fill-opacity="0.5"/><path d="${box(cell)}"
+        fill="${STAGES[stage - 1]}"/>`;
       stages.forEach((one, i) => {
         const y = 26 + 48 * i;
         const chosen = i + 1 === stage;
         const length = 70 * one.numbers / stages[0].numbers;
-        parts += `<path d="${box(one.field)}" fill="none" stroke="black"
-          stroke-width="${chosen ? 3.5 : 2}"/><path d="${box(one.field)}"
-          fill="none" stroke="white" stroke-width="${chosen ? 2 : 1}"
-          stroke-dasharray="${chosen ? "" : "3 3"}"/><g font-size="12" fill="currentColor">
-          <text x="212" y="${y}">stage ${i + 1}: ${one.tokens} ×
+        parts += `<path d="${box(one.field)}" fill="none" stroke="white"
+          stroke-width="${1 + chosen}" filter="drop-shadow(0 0 1px #000)"/><g
+          font-size="12" fill="currentColor"><text x="212" y="${y}">stage ${i + 1}: ${one.tokens} ×
           ${one.tokens} × ${one.channels}</text><text x="${216 + length}"
           y="${y + 17}">${one.numbers.toLocaleString("en")}</text></g><rect
           x="212" y="${y + 6}" width="${length}" height="14"
