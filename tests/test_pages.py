@@ -304,6 +304,61 @@ def test_pages_in_one_keep_their_links():
     assert [a["href"] for a in soup.find_all("a")] == ["#a--x", "#b--y"]
 
 
+def test_a_page_on_paper_leads_to_no_file_and_needs_no_click():
+    picture = "<a class='image-reference' href='x.png'><img src='x.png'></a>"
+    try_it = "<div class='without-script'><p>Needs JavaScript.</p></div>"
+    works = "<section id='how-a-chapter-works'><h2>How</h2></section>"
+    soup = article(picture + try_it + works)
+    pdf.on_paper(soup.article, "https://b.c/try_it.html")
+    assert [a["href"] for a in soup.find_all("a")] == [
+        "https://b.c/try_it.html"
+    ]
+    assert soup.img["src"] == "x.png"
+    assert [p.get_text() for p in soup.find_all("p")] == [
+        f"{pdf.STILL}https://b.c/try_it.html.",
+        pdf.OPEN,
+    ]
+
+
+def test_short_code_stays_on_one_page_and_long_code_does_not():
+    text = "<div class='cell_input'><pre>{}</pre></div>"
+    counts = (1, pdf.SHORT, pdf.SHORT + 1)
+    soup = article("".join(text.format("x\n" * count) for count in counts))
+    pdf.on_paper(soup.article, "")
+    short = ["short" in code["class"] for code in soup.select(".cell_input")]
+    assert short == [True, True, False]
+
+
+def test_a_long_name_breaks_after_its_parts():
+    soup = article("<b>encoder.norm_1</b><b>.q</b><b>MixFFNBlock</b>")
+    for name in soup.find_all("b"):
+        pdf.breakable(name)
+    assert [name.decode_contents() for name in soup.find_all("b")] == [
+        "encoder.<wbr/>norm_<wbr/>1",
+        ".q",
+        "Mix<wbr/>FFNBlock",
+    ]
+
+
+def test_the_list_of_chapters_has_the_pages_of_the_print():
+    card = "<li><a href='#a'>A</a><p class='card-time'>5 minutes</p></li>"
+    look_up = "<p><a href='#b'>B</a>, <a href='#c'>C</a></p>"
+    soup = article(f"<div id='intro--the-chapters'>{card}{look_up}</div>")
+    pdf.marked(soup)
+    pdf.numbered(soup, {"a": 7, "b": 40})
+    assert soup.article.get_text() == "A5 minutes · page 7B (page 40), C"
+
+
+def test_a_print_says_on_which_page_a_place_is():
+    text = b"""5 0 obj\n<</Type /Page\n/Parent 8 0 R>>
+8 0 obj\n<</Type /Pages\n/Count 1\n/Kids [5 0 R]\n/Parent 9 0 R>>
+9 0 obj\n<</Type /Pages\n/Count 3\n/Kids [6 0 R 8 0 R 2 0 R]>>
+10 0 obj\n<</intro [6 0 R /XYZ 0 792 0]\n/a--x [5 0 R /XYZ 9 1 0]>>
+11 0 obj\n<</Type /Catalog\n/Pages 9 0 R\n/Dests 10 0 R>>"""
+    assert pdf.starts(text) == {"intro": 1, "a--x": 2}
+    assert pdf.starts(b"") == {}
+
+
 def test_a_palette_is_used_where_it_serves():
     """Few colours stay exact; a picture that is small already stays itself."""
     file = io.BytesIO()

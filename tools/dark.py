@@ -63,7 +63,8 @@ def few_colours(pixels: np.ndarray, kept: np.ndarray) -> Image.Image:
     Some are for words and lines alone, which a photo beside them would leave
     ragged.
     """
-    places, palette = np.zeros(kept.shape, np.uint8), []
+    places = np.zeros(kept.shape, np.uint8)
+    palette: list[int] = []
     for part, number in ((~kept, WORDS if kept.any() else 256), (kept, 0)):
         if part.any():
             alone = np.where(part[..., None], pixels, pixels[part][0])

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 import contents
 import notebooks
@@ -46,12 +46,12 @@ def joined(html: Path, names: list[str]) -> BeautifulSoup:
             (html / f"{name}.html").read_text(encoding="utf-8"), "html.parser"
         )
         article = soup.select_one("article.bd-article")
-        address = soup.find("link", rel="canonical")["href"]
+        address = str(soup.find("link", rel="canonical")["href"])
         on_paper(article, address)
         renamed(article, name, known)
         if whole is None:
             whole, body = soup, article
-            article.h1.insert_after(linked(soup.new_tag("p"), address))
+            article.h1.insert_after(linked(Tag(name="p"), address))
         else:
             article["class"] = "bd-article next-page"
             body.insert_after(article)
@@ -79,24 +79,26 @@ def on_paper(article, address: str) -> None:
         text.string = STILL
         linked(text, address).append(".")
     for title in article.select("#how-a-chapter-works > h2"):
-        text = BeautifulSoup(f"<p>{OPEN}</p>", "html.parser")
+        text = Tag(name="p")
+        text.string = OPEN
         title.insert_after(text)
 
 
 def linked(tag, address: str):
     """Put a link that shows its address at the end of a tag; return the tag."""
-    link = BeautifulSoup("<a></a>", "html.parser").a
-    link["href"] = link.string = address
+    link = Tag(name="a", attrs={"href": address})
+    link.string = address
     tag.append(link)
     return tag
 
 
 def breakable(tag) -> None:
     """Allow a line to end after each part of a name."""
-    parts = re.split(r"(?<=[._])(?=[^._])|(?<=[a-z])(?=[A-Z])", tag.get_text())
+    ends = r"(?<=[^._][._])(?=[^._])|(?<=[a-z])(?=[A-Z])"
+    parts = re.split(ends, tag.get_text())
     tag.string = parts[0]
     for part in parts[1:]:
-        tag.append(BeautifulSoup("<wbr/>", "html.parser").wbr)
+        tag.append(Tag(name="wbr", can_be_empty_element=True))
         tag.append(part)
 
 
@@ -120,7 +122,7 @@ def renamed(article, name: str, known: set[str]) -> None:
         )
 
 
-def marked(whole: BeautifulSoup) -> None:
+def marked(whole) -> None:
     """Leave room for the pages of the chapters in their list."""
     for link in whole.select(
         "#intro--the-chapters a:not(.headerlink)[href^='#']"
@@ -135,7 +137,7 @@ def marked(whole: BeautifulSoup) -> None:
             link.insert_after(mark)
 
 
-def numbered(whole: BeautifulSoup, pages: dict[str, int]) -> None:
+def numbered(whole, pages: dict[str, int]) -> None:
     """Write the pages into the list of chapters; without a page, nothing."""
     for mark in whole.select("[data-page-of]"):
         page = pages.get(mark["data-page-of"])
@@ -153,13 +155,15 @@ def starts(pdf: bytes) -> dict[str, int]:
     number = {page: place for place, page in enumerate(order, 1)}
     places = re.findall(rb"/(\S+) \[(\d+) 0 R\s*/XYZ", pdf)
     return {
-        name.decode(): number[page] for name, page in places if page in number
+        name.decode("latin-1"): number[page]
+        for name, page in places
+        if page in number
     }
 
 
 def leaves(node: bytes, kids: dict[bytes, list[bytes]]) -> Iterator[bytes]:
     """Yield the pages below a node of the tree of pages, in their order."""
-    for kid in kids[node]:
+    for kid in kids.get(node, ()):
         if kid in kids:
             yield from leaves(kid, kids)
         else:
@@ -177,7 +181,7 @@ def write(html: Path, pdf: Path, program: str) -> None:
         numbered(whole, starts(pdf.read_bytes()))
         printed(whole, page, pdf, program)
     finally:
-        page.unlink()
+        page.unlink(missing_ok=True)
 
 
 def printed(whole: BeautifulSoup, page: Path, pdf: Path, program: str) -> None:
