@@ -229,6 +229,7 @@ def menu(soup) -> None:
     bar = soup.select_one("#pst-primary-sidebar")
     if bar is None:
         return
+    bar["role"], bar["aria-label"] = "navigation", "The book"
     close = soup.new_tag("a", attrs={"href": "#", "class": "menu-close"})
     close.string = "Close the menu"
     without = soup.new_tag("noscript")
