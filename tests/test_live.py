@@ -3,6 +3,7 @@
 What the figures compute is compared in Chromium, by `make pages`.
 """
 
+import json
 import re
 
 import numpy as np
@@ -93,3 +94,7 @@ def test_the_stages_have_the_colours_of_the_figures():
     plots = pytest.importorskip("segformer_tutorial.classroom.plots")
     script = (live.STATIC / "live-pyramid.js").read_text()
     assert re.findall(r"#[0-9a-f]{6}", script) == list(plots.STAGES)
+    script = (live.STATIC / "model" / "page.js").read_text(encoding="utf-8")
+    found = re.search(r"STAGES = (.*);", script)[1]
+    colors = ["#" + bytes(rgb).hex() for rgb in json.loads(found)]
+    assert colors == list(plots.STAGES)

@@ -63,6 +63,10 @@ def test_each_picture_has_a_twin_for_dark_mode(tmp_path):
     assert (tmp_path / "a-dark.png").is_file()
 
 
+def turned(pixels: np.ndarray) -> np.ndarray:
+    return dark.plot(pixels, dark.pictures(pixels))
+
+
 def plot():
     """White paper, a label map of one colour, a black letter, a blue line."""
     pixels = np.full((80, 120, 3), 255, np.uint8)
@@ -75,7 +79,7 @@ def plot():
 
 
 def test_paper_and_text_change_places_and_colours_stay():
-    before, after = plot(), dark.plot(plot())
+    before, after = plot(), turned(plot())
     assert tuple(after[0, 0]) == dark.PAPER
     assert tuple(after[55, 20]) == dark.INK
     assert (after[10:30, 10:40] == before[10:30, 10:40]).all()
@@ -97,14 +101,14 @@ def chart() -> np.ndarray:
 
 
 def test_grey_bars_and_their_patch_turn_alike_and_black_gets_an_edge():
-    after = dark.plot(chart())
+    after = turned(chart())
     assert (after[12, 8] == after[100, 20]).all()
     assert after[12, 8].max() < 80  # no white box
     assert (after[100, 60] == 0).all() and tuple(after[95, 60]) == dark.EDGE
 
 
 def test_a_pale_tint_is_a_colour_on_paper():
-    tint = dark.plot(chart())[40, 50].astype(float)
+    tint = turned(chart())[40, 50].astype(float)
     mixed = 0.2 * np.array(BLUE) + 0.8 * np.array(dark.PAPER)
     assert np.abs(tint - mixed).max() < 3
 
@@ -114,7 +118,7 @@ def test_a_grey_of_a_label_map_keeps_its_patch():
     pixels[5:80, 5:80] = (217, 221, 225)
     pixels[20:40, 20:40] = BLUE
     pixels[95:107, 10:30] = (217, 221, 225)
-    after = dark.plot(pixels)
+    after = turned(pixels)
     assert (after[100, 20] == pixels[100, 20]).all()
 
 
@@ -392,7 +396,7 @@ def test_a_bright_sky_belongs_to_its_photo():
     photo = pixels[40:160, 50:250]
     photo[:60] = 236, 240, 245
     photo[60:] = 90, 110, 70
-    found = dark.plot(pixels)
+    found = turned(pixels)
     assert (found[40:160, 50:250] == photo).all()
     assert (found[0, 0] == dark.PAPER).all()
 
@@ -464,5 +468,7 @@ def test_queries_keys_and_values_have_one_colour_in_text_and_figures():
     }
     css = (notebooks.ROOT / "book/_static/custom.css").read_text()
     light = css.partition("--query")[2].partition("}")[0]
+    night = css.partition("--query")[2].partition("--query")[2]
+    night = night.partition("}")[0]
     for hue in (QUERY, KEY, VALUE):
-        assert hue.fill in light
+        assert hue.fill in light and dark.GROUNDS[hue.fill] in night

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from diagrams.drawing import KEY, QUERY, RULE, VALUE
+
 PAPER, INK = (18, 18, 18), (222, 222, 222)  # of the theme's dark mode
 PALE = 246  # a bright sky is darker than paper
 GRID = (227, 230, 232)  # of the book's plots
@@ -24,10 +26,10 @@ COLOURED = 16  # between the largest and the smallest channel
 PHOTO = {"#cfe3f0", "#8fa58a", "#d9c7a3", "#b08a76"}
 # Pale areas that stay apart in the dark, as in custom.css, and the grid.
 GROUNDS = {
-    "#d9ebf7": "#0f3d5c",
-    "#cfebe1": "#0b4433",
-    "#f8f3c4": "#4a430c",
-    "#ced4da": "#5c6166",
+    QUERY.fill: "#0f3d5c",
+    KEY.fill: "#0b4433",
+    VALUE.fill: "#4a430c",
+    RULE: "#5c6166",
 }
 ATTRIBUTE = re.compile(r'\b(fill|stroke)="(#[0-9a-f]{6})"')
 NUMBER = r"""\b{}="(-?[\d.]+)\""""
@@ -50,10 +52,10 @@ def _plot(file: Path, path: Path) -> None:
     with Image.open(file) as image:
         dpi, mode = image.info.get("dpi"), image.mode
         pixels = np.asarray(image.convert("RGB"))
-    turned = plot(pixels)
-    picture = Image.fromarray(turned)
+    kept = pictures(pixels)
+    picture = Image.fromarray(plot(pixels, kept))
     if mode == "P":
-        picture = few_colours(turned, pictures(pixels))
+        picture = few_colours(np.asarray(picture), kept)
     picture.save(path, optimize=True, **({"dpi": dpi} if dpi else {}))
 
 
@@ -65,21 +67,25 @@ def few_colours(pixels: np.ndarray, kept: np.ndarray) -> Image.Image:
     """
     places = np.zeros(kept.shape, np.uint8)
     palette: list[int] = []
-    for part, number in ((~kept, WORDS if kept.any() else 256), (kept, 0)):
-        if part.any():
-            alone = np.where(part[..., None], pixels, pixels[part][0])
-            reduced = Image.fromarray(alone).quantize(
-                number or 256 - WORDS, dither=Image.Dither.NONE
-            )
-            places[part] = np.asarray(reduced)[part] + len(palette) // 3
-            palette += reduced.getpalette()
+    parts = [part for part in (~kept, kept) if part.any()]
+    numbers = (WORDS, 256 - WORDS) if len(parts) == 2 else (256,)
+    for part, number in zip(parts, numbers, strict=True):
+        alone = np.where(part[..., None], pixels, pixels[part][0])
+        reduced = Image.fromarray(alone).quantize(
+            number, dither=Image.Dither.NONE
+        )
+        places[part] = np.asarray(reduced)[part] + len(palette) // 3
+        palette += reduced.getpalette()
     picture = Image.fromarray(places, "P")
     picture.putpalette(palette)
     return picture
 
 
-def plot(pixels: np.ndarray) -> np.ndarray:
-    """Turn white paper into dark paper, for pixels `h w 3` of type uint8."""
+def plot(pixels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Turn white paper into dark paper, for pixels `h w 3` of type uint8.
+
+    kept: where `pictures` are, `h w`.
+    """
     values = pixels.astype(np.float32)
     low, high = values.min(-1), values.max(-1)
     paper, ink = np.array(PAPER, np.float32), np.array(INK, np.float32)
@@ -88,7 +94,6 @@ def plot(pixels: np.ndarray) -> np.ndarray:
     share, full = _mixed(values)
     colour = share * full + (1 - share) * paper
     turned = np.where((high - low > COLOURED)[..., None], colour, grey)
-    kept = pictures(pixels)
     turned[kept] = values[kept]
     edge = kept & ~ndimage.binary_erosion(kept, np.ones((5, 5)))
     turned[edge & (high < BLACK)] = EDGE
@@ -180,8 +185,7 @@ def diagram(text: str) -> str:
     kept: list[tuple[tuple[float, ...], bool]] = []
 
     def turn(tag: re.Match) -> str:
-        place = [re.search(NUMBER.format(n), tag[0]) for n in ("x", "y")]
-        x, y = (float(found[1]) if found else 0 for found in place)
+        x, y = _numbers(tag[0], "x", "y")
         if tag[1] == "text":
             over = [
                 stays
@@ -189,26 +193,24 @@ def diagram(text: str) -> str:
                 if left <= x <= left + width and top <= y <= top + height
             ]
             return tag[0] if over and over[-1] else turned(tag[0], area=False)
-        if tag[1] == "rect":
-            sides = [
-                float(re.search(NUMBER.format(n), tag[0])[1])
-                for n in ("width", "height")
-            ]
-            fill = re.search(r'\bfill="(#[0-9a-f]{6})"', tag[0])
-            if fill:
-                kept.append(((x, y, *sides), _stays(fill[1])))
-        if tag[1] == "circle":
-            x, y, radius = (
-                float(re.search(NUMBER.format(n), tag[0])[1])
-                for n in ("cx", "cy", "r")
-            )
-            fill = re.search(r'\bfill="(#[0-9a-f]{6})"', tag[0])
-            box = (x - radius, y - radius, 2 * radius, 2 * radius)
-            kept.append((box, _stays(fill[1])))
+        if fill := re.search(r'\bfill="(#[0-9a-f]{6})"', tag[0]):
+            if tag[1] == "rect":
+                box = (x, y, *_numbers(tag[0], "width", "height"))
+                kept.append((box, _stays(fill[1])))
+            elif tag[1] == "circle":
+                x, y, r = _numbers(tag[0], "cx", "cy", "r")
+                box = (x - r, y - r, 2 * r, 2 * r)
+                kept.append((box, _stays(fill[1])))
         head = tag[1] == "polygon" and tag[0].count(",") == 3  # of an arrow
         return turned(tag[0], area=not head)
 
     return re.sub(r"<(\w+)\b[^>]*>", turn, text)
+
+
+def _numbers(tag: str, *names: str) -> list[float]:
+    """Read attributes that are numbers; one that is missing is 0."""
+    found = [re.search(NUMBER.format(name), tag) for name in names]
+    return [float(number[1]) if number else 0 for number in found]
 
 
 def turned(tag: str, *, area: bool) -> str:

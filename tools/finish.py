@@ -230,7 +230,7 @@ def menu(soup) -> None:
     if bar is None:
         return
     bar["role"], bar["aria-label"] = "navigation", "The book"
-    close = soup.new_tag("a", attrs={"href": "#", "class": "menu-close"})
+    close = soup.new_tag("a", attrs={"href": "#"})
     close.string = "Close the menu"
     without = soup.new_tag("noscript")
     without.append(close)
